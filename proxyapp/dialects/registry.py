@@ -1,0 +1,9 @@
+"""Every dialect by name. Adding one is a folder and a line here."""
+
+from __future__ import annotations
+
+from proxyapp.dialects.anthropic import ANTHROPIC
+from proxyapp.dialects.contract import Dialect
+from proxyapp.dialects.openai_chat import OPENAI_CHAT
+
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC)}

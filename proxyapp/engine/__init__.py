@@ -1,0 +1,1 @@
+"""Makes the call: routing, attempts, streaming, limits. Async, and free of Django."""

@@ -1,0 +1,132 @@
+"""The configuration in force, as one immutable value. Built from the database by `config`, swapped by one assignment.
+
+A request keeps the snapshot it started with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class Timeouts(Struct, frozen=True):
+    """Seconds."""
+
+    connect: float = 10.0
+    first_byte: float = 300.0
+    idle: float = 300.0
+    total: float = 3600.0
+
+
+class Credential(Struct, frozen=True):
+    """One key of an upstream, decrypted. Never logged, never in an exception."""
+
+    name: str
+    secret: str
+    weight: int = 1
+
+    def __repr__(self) -> str:
+        return f"Credential({self.name!r})"
+
+
+class Upstream(Struct, frozen=True, kw_only=True):
+    """One configured server."""
+
+    name: str
+    kind: str
+    """openai | openai_compatible | anthropic | demo | ..."""
+    api: str | None = None
+    """Which dialect it speaks where a kind has several: chat | messages | ...; None = the kind's own."""
+    base_url: str | None = None
+    """None = the kind's own."""
+    credentials: tuple[Credential, ...] = ()
+    allow_caller_keys: bool = False
+    proxies: tuple[str, ...] = ()
+    """Proxy URLs, passwords included, in order; empty = direct."""
+    proxy_strategy: str = "round_robin"
+    proxy_on_exhausted: str = "direct"
+    timeouts: Timeouts = Timeouts()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Added to every request."""
+    system_prompt: str = ""
+    retries: int = 2
+    api_version: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Upstream({self.name!r}, {self.kind!r})"
+
+
+class Route(Struct, frozen=True):
+    """One way to serve a model."""
+
+    upstream: str
+    """Name of the upstream."""
+    model: str
+    """The upstream's own name; a `*` in it is what the wildcard matched."""
+    priority: int = 0
+    """Low first."""
+    weight: int = 1
+    """Share within one priority."""
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """A name callers may ask for."""
+
+    name: str
+    """May hold one `*`."""
+    aliases: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+    reasoning: str = "auto"
+    system_prompt: str = ""
+    max_output_tokens: int | None = None
+    lenient: bool = False
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    """Overrides of `dialects.contract.Profile` fields."""
+    created: int = 0
+    """Unix seconds, for model lists."""
+
+
+class Limits(Struct, frozen=True):
+    """None = no limit."""
+
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    """A caller's key with its client's rights folded in."""
+
+    id: int
+    name: str
+    client_id: int
+    client: str
+    scope: str = "inference"
+    """inference | admin."""
+    expires: float | None = None
+    """Unix seconds."""
+    models: tuple[str, ...] = ()
+    """Patterns with `*`; empty = all. Key's and client's lists must both allow."""
+    client_models: tuple[str, ...] = ()
+    allowed_ips: tuple[str, ...] = ()
+    """Addresses or networks; empty = all."""
+    limits: Limits = Limits()
+    history_bodies: str = "default"
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """Everything a request needs to know."""
+
+    version: int = 0
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    """SHA-256 hex digest -> key."""
+    models: Mapping[str, Model] = field(default_factory=dict)
+    """Exact names and aliases (no wildcards) -> model."""
+    wildcards: tuple[Model, ...] = ()
+    """Models whose name or an alias holds a `*`, the most specific first."""
+    upstreams: Mapping[str, Upstream] = field(default_factory=dict)
+    auth_required: bool = True
+    anonymous: bool = False
+    """Requests without any key are served as the client `anonymous`."""

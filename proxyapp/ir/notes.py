@@ -1,0 +1,31 @@
+"""What a translation could not carry over: the loss report of one attempt."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+
+class Note(Struct, frozen=True):
+    """One loss or change. Shown in the request history; dropped request fields also in `x-dragoman-dropped`."""
+
+    path: str
+    """The field in the caller's own words, e.g. `seed` or `messages.2.content.0`."""
+    sentence: str
+    """Why, for a person."""
+    dropped: bool = True
+    """False: the field was sent in a weaker or changed form."""
+
+
+class Notes(Struct):
+    """An ordered collection without repeats."""
+
+    items: list[Note] = field(default_factory=list)
+
+    def add(self, path: str, sentence: str, *, dropped: bool = True) -> None:
+        note = Note(path, sentence, dropped)
+        if note not in self.items:
+            self.items.append(note)
+
+    def header(self) -> str:
+        """The value of `x-dragoman-dropped`: field paths, each once, in order; empty when nothing was lost."""
+        return ",".join(dict.fromkeys(note.path for note in self.items))
