@@ -10,52 +10,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-
-class Timeouts(Struct, frozen=True):
-    """Seconds."""
-
-    connect: float = 10.0
-    first_byte: float = 300.0
-    idle: float = 300.0
-    total: float = 3600.0
-
-
-class Credential(Struct, frozen=True):
-    """One key of an upstream, decrypted. Never logged, never in an exception."""
-
-    name: str
-    secret: str
-    weight: int = 1
-
-    def __repr__(self) -> str:
-        return f"Credential({self.name!r})"
-
-
-class Upstream(Struct, frozen=True, kw_only=True):
-    """One configured server."""
-
-    name: str
-    kind: str
-    """openai | openai_compatible | anthropic | demo | ..."""
-    api: str | None = None
-    """Which dialect it speaks where a kind has several: chat | messages | ...; None = the kind's own."""
-    base_url: str | None = None
-    """None = the kind's own."""
-    credentials: tuple[Credential, ...] = ()
-    allow_caller_keys: bool = False
-    proxies: tuple[str, ...] = ()
-    """Proxy URLs, passwords included, in order; empty = direct."""
-    proxy_strategy: str = "round_robin"
-    proxy_on_exhausted: str = "direct"
-    timeouts: Timeouts = Timeouts()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Added to every request."""
-    system_prompt: str = ""
-    retries: int = 2
-    api_version: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Upstream({self.name!r}, {self.kind!r})"
+from proxyapp.upstreams.contract import Credential as Credential
+from proxyapp.upstreams.contract import Timeouts as Timeouts
+from proxyapp.upstreams.contract import Upstream as Upstream
 
 
 class Route(Struct, frozen=True):

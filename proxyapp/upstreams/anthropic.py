@@ -1,0 +1,37 @@
+"""Anthropic's own API, and servers that copy it. Facts: reference/upstreams.md 5.3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from proxyapp.ir.profile import Profile
+from proxyapp.upstreams import profiles
+from proxyapp.upstreams.contract import Upstream
+from proxyapp.upstreams.urls import endpoint
+
+DEFAULT_VERSION = "2023-06-01"
+"""Sent when the request was translated: its sampling fields are still legal under it (reference/clients.md 1)."""
+
+
+class Anthropic:
+    """Speaks Messages. The key goes out as `x-api-key`."""
+
+    name = "anthropic"
+    default_base_url = "https://api.anthropic.com"
+
+    def dialect(self, upstream: Upstream) -> str:
+        return "anthropic-messages"
+
+    def url(self, upstream: Upstream, model: str, *, stream: bool) -> str:
+        return endpoint(upstream.base_url or self.default_base_url, "/messages")
+
+    def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
+        headers = {"anthropic-version": caller.get("anthropic-version", DEFAULT_VERSION)}
+        if "anthropic-beta" in caller:
+            headers["anthropic-beta"] = caller["anthropic-beta"]
+        if secret:
+            headers["x-api-key"] = secret
+        return headers
+
+    def profile(self, upstream: Upstream, model: str) -> Profile:
+        return profiles.look_up(profiles.CLAUDE, model, profiles.CLAUDE_DEFAULT)

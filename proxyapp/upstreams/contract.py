@@ -1,0 +1,93 @@
+"""What an upstream kind is: dialect, URL, headers and what its models can do. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from proxyapp.ir.profile import Profile
+
+
+class Timeouts(Struct, frozen=True):
+    """Seconds."""
+
+    connect: float = 10.0
+    first_byte: float = 300.0
+    idle: float = 300.0
+    total: float = 3600.0
+
+
+class Credential(Struct, frozen=True):
+    """One key of an upstream, decrypted. Never logged, never in an exception."""
+
+    name: str
+    secret: str
+    weight: int = 1
+
+    def __repr__(self) -> str:
+        return f"Credential({self.name!r})"
+
+
+class Upstream(Struct, frozen=True, kw_only=True):
+    """One configured server."""
+
+    name: str
+    kind: str
+    """openai | openai_compatible | anthropic | demo | ..."""
+    api: str | None = None
+    """Which dialect it speaks where a kind has several: chat | messages | ...; None = the kind's own."""
+    base_url: str | None = None
+    """None = the kind's own."""
+    credentials: tuple[Credential, ...] = ()
+    allow_caller_keys: bool = False
+    proxies: tuple[str, ...] = ()
+    """Proxy URLs, passwords included, in order; empty = direct."""
+    proxy_strategy: str = "round_robin"
+    proxy_on_exhausted: str = "direct"
+    timeouts: Timeouts = Timeouts()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Added to every request."""
+    system_prompt: str = ""
+    retries: int = 2
+    api_version: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Upstream({self.name!r}, {self.kind!r})"
+
+
+class Outbound(Struct, frozen=True):
+    """One HTTP request to an upstream, ready to send."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    """Lower-case names. Holds the credential: never log it."""
+    body: bytes
+
+
+class Kind(Protocol):
+    """One kind of server. Stateless; one object serves all upstreams of the kind.
+
+    Adding one: a file here, a line in `registry.py`, a fixture, a row in `docs/upstreams.md`.
+    """
+
+    name: str
+
+    def dialect(self, upstream: Upstream) -> str:
+        """The name of the dialect this upstream speaks (see `dialects.registry`)."""
+        ...
+
+    def url(self, upstream: Upstream, model: str, *, stream: bool) -> str:
+        """Where an inference request goes. `upstream.base_url` is as the operator wrote it."""
+        ...
+
+    def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
+        """Request headers with the credential in the kind's own form. `caller`: the caller's headers that may be
+        passed on (see `engine.prepare.PASSED_ON`), empty when the request was translated."""
+        ...
+
+    def profile(self, upstream: Upstream, model: str) -> Profile:
+        """What `model` can do there."""
+        ...

@@ -1,0 +1,27 @@
+"""Any server that copies OpenAI's Chat Completions: vLLM, Ollama, LM Studio, DeepSeek, OpenRouter, Groq, Mistral ...
+
+Facts: reference/upstreams.md 5.5-5.7. A server without a key is legal.
+"""
+
+from __future__ import annotations
+
+from proxyapp.errors import NoHealthyUpstream
+from proxyapp.ir.profile import Profile
+from proxyapp.upstreams import profiles
+from proxyapp.upstreams.contract import Upstream
+from proxyapp.upstreams.openai import OpenAI
+from proxyapp.upstreams.urls import endpoint
+
+
+class OpenAICompatible(OpenAI):
+    """As OpenAI, at the operator's address, with cautious assumptions about what the model takes."""
+
+    name = "openai_compatible"
+
+    def url(self, upstream: Upstream, model: str, *, stream: bool) -> str:
+        if not upstream.base_url:
+            raise NoHealthyUpstream(f"The upstream {upstream.name} has no base_url.", upstream=upstream.name)
+        return endpoint(upstream.base_url, "/chat/completions")
+
+    def profile(self, upstream: Upstream, model: str) -> Profile:
+        return profiles.look_up(profiles.COMPATIBLE, model, profiles.COMPATIBLE_DEFAULT)

@@ -1,0 +1,135 @@
+"""What known models can do, as data. Sources: reference/translation.md appendix B, upstreams.md 5.3.8, 5.5-5.7.
+
+Rows are tried in order, the first pattern that matches the model's name wins; a name nobody knows gets the kind's
+default, and an unknown newer Claude is treated as the newest. Operators override single fields per model.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from proxyapp.ir.profile import Profile
+
+_CLAUDE = Profile(
+    max_output=128_000,
+    thinking="adaptive",
+    efforts=("low", "medium", "high", "xhigh", "max"),
+    sampling=False,
+    prefill=False,
+    mid_system=True,
+    tool_name_limit=128,
+    call_id_limit=128,
+    json_object=False,
+    model_group="claude",
+)
+
+
+def _claude(
+    max_output: int,
+    thinking: str,
+    *,
+    sampling: bool = True,
+    both_sampling: bool = True,
+    structured: bool = True,
+    prefill: bool = True,
+    efforts: tuple[str, ...] = ("low", "medium", "high"),
+) -> Profile:
+    return Profile(
+        max_output=max_output,
+        thinking=thinking,
+        sampling=sampling,
+        temperature_and_top_p=both_sampling,
+        structured_output=structured,
+        strict_tools=structured,
+        prefill=prefill,
+        efforts=efforts,
+        tool_name_limit=128,
+        call_id_limit=128,
+        json_object=False,
+        model_group="claude",
+    )
+
+
+_EFFORTS_46 = ("low", "medium", "high", "max")
+_BUDGET_45 = _claude(64_000, "budget", both_sampling=False)
+CLAUDE: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
+    (re.compile(pattern), profile)
+    for pattern, profile in (
+        (r"claude-(instant|2|3-opus|3-sonnet|3-haiku)", _claude(4_096, "none", structured=False)),
+        (r"claude-3-5", _claude(8_192, "none", structured=False)),
+        (r"claude-3-7", _claude(64_000, "budget", structured=False)),
+        (r"claude-(sonnet|opus|haiku)-4[-.]5", _BUDGET_45),
+        (r"claude-opus-4[-.]1", _claude(32_000, "budget", both_sampling=False)),
+        (r"claude-opus-4[-.][78]", _CLAUDE),
+        (r"claude-(sonnet|opus)-4[-.]6", _claude(128_000, "both", prefill=False, efforts=_EFFORTS_46)),
+        (r"claude-opus-4(?![-.]?\d?[-.]?[1-9]\b)", _claude(32_000, "budget", structured=False)),
+        (r"claude-sonnet-4(?![-.]?\d?[-.]?[1-9]\b)", _claude(64_000, "budget", structured=False)),
+        (r"claude", _CLAUDE),
+    )
+)
+CLAUDE_DEFAULT = Profile(
+    max_output=None,
+    thinking="budget",
+    tool_name_limit=128,
+    call_id_limit=128,
+    json_object=False,
+    structured_output=False,
+)
+"""For servers that speak Messages with models of other makers."""
+
+_OPENAI = Profile(
+    max_tokens_field="max_completion_tokens",
+    efforts=("minimal", "low", "medium", "high"),
+    reasoning_effort=False,
+    developer_role=True,
+    custom_tools=True,
+    stop_max=4,
+    metadata=True,
+    safety_identifier=True,
+    model_group="openai",
+)
+
+
+def _openai(**changes: Any) -> Profile:
+    return msgspec.structs.replace(_OPENAI, **changes)
+
+
+_ALL_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+OPENAI: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
+    (re.compile(pattern), profile)
+    for pattern, profile in (
+        (
+            r"^(ft:)?gpt-3\.5",
+            _openai(structured_output=False, max_output=4_096, developer_role=False, custom_tools=False),
+        ),
+        (r"^(ft:)?(chatgpt-)?gpt-4(?!\.|o|\d)", _openai(structured_output=False, custom_tools=False)),
+        (r"^(ft:)?(chatgpt-)?gpt-4", _openai(custom_tools=False)),
+        (r"^o\d", _openai(reasoning_effort=True, sampling=False, efforts=("low", "medium", "high"))),
+        (r"^gpt-(5\.[1-5]|5(?!\.))", _openai(reasoning_effort=True, sampling=False, efforts=_ALL_EFFORTS[:6])),
+        (
+            r"^gpt-([6-9]|5\.[6-9])",
+            _openai(reasoning_effort=True, sampling=False, efforts=_ALL_EFFORTS, cache_points=True),
+        ),
+    )
+)
+OPENAI_DEFAULT = _openai(reasoning_effort=True, efforts=_ALL_EFFORTS)
+
+COMPATIBLE: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
+    (re.compile(pattern), profile)
+    for pattern, profile in (
+        (r"deepseek-reasoner|deepseek-r1", Profile(reasoning_effort=False, structured_output=False)),
+        (r"deepseek", Profile(reasoning_back="tool_turns", structured_output=False)),
+    )
+)
+COMPATIBLE_DEFAULT = Profile(top_k=True)
+
+
+def look_up(table: tuple[tuple[re.Pattern[str], Profile], ...], model: str, default: Profile) -> Profile:
+    """The first row whose pattern occurs in `model`, else `default`."""
+    for pattern, profile in table:
+        if pattern.search(model):
+            return profile
+    return default

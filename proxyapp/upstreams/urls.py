@@ -1,0 +1,38 @@
+"""Endpoint addresses from a base URL as people write it.
+
+With or without the version segment, or as the full endpoint; also when a relay's URL carries another URL in its
+path (`https://relay.example/https://api.anthropic.com`): only what follows the innermost `://` is looked at.
+"""
+
+from __future__ import annotations
+
+import re
+
+_VERSION = re.compile(r"^v\d+(?:(?:alpha|beta|preview)\d*)?$")
+_ENDPOINTS = (
+    "/chat/completions",
+    "/messages/count_tokens",
+    "/messages",
+    "/responses",
+    "/completions",
+    "/embeddings",
+    "/models",
+)
+
+
+def endpoint(base_url: str, path: str, *, version: str = "v1") -> str:
+    """`base_url` + version + `path` (which begins with `/`), nothing doubled; a query string stays at the end."""
+    base, mark, query = base_url.partition("?")
+    base = base.rstrip("/")
+    for known in _ENDPOINTS:
+        if base.endswith(known):
+            base = base.removesuffix(known)
+            return f"{base}{path}{mark}{query}"
+    if not _has_version(base):
+        base = f"{base}/{version}"
+    return f"{base}{path}{mark}{query}"
+
+
+def _has_version(base: str) -> bool:
+    innermost = base.rsplit("://", 1)[-1]
+    return any(_VERSION.match(segment) for segment in innermost.split("/")[1:])
