@@ -1,0 +1,180 @@
+"""Tries targets until one answers: retries on a route, the next key, the next route. Nothing after the first content.
+
+contract.md "Retries and failover": `retries` further attempts on one route for connection faults, 408, 409, 5xx, 529
+and unreadable answers (429 where another key is left); 401, 402, 403 and 429 move on to the next key, then the next
+route; 400, 404, 413 and 422 are never sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import TypeVar
+
+from proxyapp.engine.exchange import Exchange
+from proxyapp.engine.prepare import Preparation
+from proxyapp.engine.record import AttemptRecord
+from proxyapp.engine.roads import Road
+from proxyapp.engine.routing import CALLERS_OWN, KEYLESS_KINDS, Plan, Target
+from proxyapp.engine.transport import Answer, Transport
+from proxyapp.errors import (
+    GatewayError,
+    NoCredential,
+    UpstreamCredential,
+    UpstreamFault,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
+from proxyapp.upstreams.contract import Credential
+
+T = TypeVar("T")
+Use = Callable[[Road, Answer, Target, AttemptRecord], Awaitable[T]]
+"""What to do with an answer whose status is below 400: read it whole, or up to its first content."""
+
+_KEY_AT_FAULT = frozenset({401, 402, 403})
+_NEVER_AGAIN = frozenset({400, 404, 413, 422})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+
+
+class Next(Enum):
+    """Where to go after a failed attempt."""
+
+    SAME = "the same key once more"
+    KEY = "the next key"
+    ROUTE = "the next route"
+    NOWHERE = "nobody else will answer differently"
+
+
+async def run(
+    plan: Plan, preparation: Preparation, transport: Transport, exchange: Exchange, use: Use[T], *, stream: bool
+) -> T:
+    """The first good answer, as `use` makes it. Raises the last error when every target has failed."""
+    failure: GatewayError | None = None
+    for target in plan.targets:
+        try:
+            return await _try_route(target, preparation, transport, exchange, use, stream=stream)
+        except UpstreamFault as error:
+            failure = error
+            if _next(error) is Next.NOWHERE:
+                break
+        except NoCredential as error:
+            failure = failure or error
+    assert failure is not None  # a plan is never empty
+    raise failure
+
+
+async def _try_route(
+    target: Target, preparation: Preparation, transport: Transport, exchange: Exchange, use: Use[T], *, stream: bool
+) -> T:
+    keys = list(_keys(target))
+    again = target.upstream.retries
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            return await _try_once(target, keys[0], preparation, transport, exchange, use, stream=stream)
+        except UpstreamFault as error:
+            step = _next(error)
+            if step is Next.KEY:
+                keys.pop(0)
+                if keys:
+                    continue
+            if step is not Next.SAME or again <= 0:
+                raise
+            again -= 1
+            await _pause(error, pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+async def _pause(error: UpstreamFault, pause: float) -> None:
+    if error.retry_after is not None and error.retry_after > _LONGEST_PAUSE:
+        raise error  # asked to stay away for long: the next route is the better choice
+    await asyncio.sleep(error.retry_after if error.retry_after is not None else pause * random.uniform(0.5, 1.0))  # noqa: S311
+
+
+def _keys(target: Target) -> list[Credential | None]:
+    if target.credentials:
+        return list(target.credentials)
+    if target.upstream.kind in KEYLESS_KINDS:
+        return [None]
+    raise NoCredential(
+        f"The upstream {target.upstream.name} has no key. Add one in the console under Upstreams, or send your own "
+        "where the upstream allows callers' keys."
+    )
+
+
+async def _try_once(
+    target: Target,
+    credential: Credential | None,
+    preparation: Preparation,
+    transport: Transport,
+    exchange: Exchange,
+    use: Use[T],
+    *,
+    stream: bool,
+) -> T:
+    record = AttemptRecord(upstream=target.upstream.name, key=credential.name if credential else "", model=target.model)
+    exchange.new_attempt(record)
+    road = preparation.road(target, credential)
+    exchange.notes = road.notes
+    if road.translated:
+        exchange.upstream_request.add(road.body)
+    outbound = preparation.outbound(road, target, credential, stream=stream)
+    began = exchange.clock()
+    answer: Answer | None = None
+    kept = False
+    try:
+        answer = await transport.open(outbound, target.upstream.name, target.upstream.timeouts)
+        record.status = answer.status
+        exchange.upstream_request_id = answer.headers.get("request-id") or answer.headers.get("x-request-id") or ""
+        if answer.status >= 300:
+            raise await _refusal(preparation, target, answer, exchange)
+        result = await use(road, answer, target, record)
+        kept = True
+        return result
+    except GatewayError as error:
+        raise _account(error, target, credential, record) from error.__cause__
+    finally:
+        record.ms = (exchange.clock() - began) * 1000
+        exchange.waited += record.ms / 1000
+        exchange.upstream_seconds += record.ms / 1000
+        if answer is not None and not kept:
+            answer.close()
+
+
+async def _refusal(preparation: Preparation, target: Target, answer: Answer, exchange: Exchange) -> UpstreamFault:
+    deadline = asyncio.get_running_loop().time() + target.upstream.timeouts.total
+    body = await answer.read_all(target.upstream.timeouts, deadline)
+    exchange.upstream_answer.add(body)
+    return preparation.refusal(target, answer.status, answer.headers, body)
+
+
+def _account(error: GatewayError, target: Target, credential: Credential | None, record: AttemptRecord) -> GatewayError:
+    """Writes the failure into the attempt's record; an upstream's no to the gateway's own key becomes ours to say."""
+    if isinstance(error, UpstreamFault):
+        error.upstream = target.upstream.name
+    own_key = credential is not None and credential.name != CALLERS_OWN
+    if isinstance(error, UpstreamRefused) and error.status in _KEY_AT_FAULT and own_key:
+        record.error, record.message = UpstreamCredential.code, f"The upstream answered {error.status} to this key."
+        return UpstreamCredential(
+            f"The upstream {target.upstream.name} refused this gateway's credential ({error.status}). "
+            "The operator has to check its key.",
+            upstream=target.upstream.name,
+        )
+    record.error, record.message = error.code, error.message
+    return error
+
+
+def _next(error: UpstreamFault) -> Next:
+    if isinstance(error, UpstreamCredential):
+        return Next.KEY
+    if isinstance(error, UpstreamTimeout):
+        return Next.ROUTE
+    if isinstance(error, UpstreamRefused):
+        if error.status in _NEVER_AGAIN or error.status in _KEY_AT_FAULT:
+            return Next.NOWHERE  # a caller's own key: another route has the same one
+        if error.status == 429:
+            return Next.KEY
+        return Next.SAME if error.retryable else Next.NOWHERE
+    return Next.SAME

@@ -1,0 +1,53 @@
+"""The engine of one worker: the parts that outlive a request, and the snapshot in force."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from proxyapp.dialects.signatures import Sealer
+from proxyapp.engine.exchange import Books, Exchange
+from proxyapp.engine.limits import Limiter
+from proxyapp.engine.settings import EngineSettings
+from proxyapp.engine.snapshot import Snapshot
+from proxyapp.engine.transport import Transport
+from proxyapp.errors import ShuttingDown
+
+
+class Engine:
+    """One a worker process, used from its event loop. `snapshot` is replaced from another thread by one assignment."""
+
+    def __init__(self, *, settings: EngineSettings, books: Books, sealer: Sealer, transport: Transport) -> None:
+        self.settings = settings
+        self.books = books
+        self.sealer = sealer
+        self.transport = transport
+        self.snapshot = Snapshot()
+        self.limiter = Limiter()
+        self.rng = random.Random()  # noqa: S311 (shares load, guards nothing)
+        self._running: dict[Exchange, asyncio.Task[Any]] = {}
+
+    @property
+    def running(self) -> int:
+        """Requests in flight."""
+        return len(self._running)
+
+    def enter(self, exchange: Exchange) -> None:
+        """Keeps track of a running request until it finishes."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._running[exchange] = task
+            exchange.on_finish(lambda: self._leave(exchange))
+
+    def _leave(self, exchange: Exchange) -> None:
+        self._running.pop(exchange, None)
+
+    def abort_all(self) -> None:
+        """The time for a graceful stop is over: every running request ends with its dialect's own error."""
+        for exchange, task in list(self._running.items()):
+            exchange.aborting = ShuttingDown("The server is stopping; please send the request again.")
+            task.cancel()
+
+    async def close(self) -> None:
+        await self.transport.close()

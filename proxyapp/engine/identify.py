@@ -1,0 +1,99 @@
+"""Who is asking. In memory, from the snapshot: no database, no hashing slower than SHA-256 (keys have >128 bits)."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import time
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from proxyapp.engine.snapshot import Key, Snapshot
+from proxyapp.errors import Forbidden, NotAuthenticated
+
+GATEWAY_PREFIX = "sk-dg-"
+ANONYMOUS = Key(id=0, name="", client_id=0, client="anonymous")
+
+
+class Caller(Struct, frozen=True):
+    """The asking key, and what the request bore that is not the gateway's."""
+
+    key: Key
+    own_key: str | None = None
+    """The caller's own upstream key, where the upstream takes those."""
+    own_authorization: str | None = None
+    """The caller's `Authorization` header, verbatim, when it holds no gateway key."""
+
+
+def digest(value: str) -> str:
+    """How keys are kept: SHA-256, hex."""
+    return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def identify(
+    snapshot: Snapshot,
+    headers: Mapping[str, str],
+    *,
+    query_key: str | None = None,
+    address: str = "",
+    now: float | None = None,
+) -> Caller:
+    """The caller of a request. Raises NotAuthenticated (no key, unknown, expired, two that differ) or Forbidden
+    (address not allowed). With authentication off or anonymous access on, a keyless caller is `anonymous`."""
+    values = _presented(headers, query_key)
+    ours = {value for value in values.values() if value.startswith(GATEWAY_PREFIX) or digest(value) in snapshot.keys}
+    if len(ours) > 1:
+        raise NotAuthenticated("The request bears two different gateway keys; send one.")
+    key = _known(snapshot, ours.pop(), now) if ours else _keyless(snapshot)
+    _check_address(key, address)
+    is_ours = snapshot.keys.__contains__
+    own = [
+        v
+        for n, v in values.items()
+        if n != "authorization" and not (v.startswith(GATEWAY_PREFIX) or is_ours(digest(v)))
+    ]
+    bearer = values.get("authorization")
+    foreign = bearer is not None and not (bearer.startswith(GATEWAY_PREFIX) or is_ours(digest(bearer)))
+    return Caller(key, own[0] if own else None, headers.get("authorization") if foreign else None)
+
+
+def _presented(headers: Mapping[str, str], query_key: str | None) -> dict[str, str]:
+    found = {}
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        found["authorization"] = token.strip()
+    for name in ("x-factory-api-key", "x-api-key", "x-goog-api-key"):
+        value = headers.get(name, "").strip()
+        if value:
+            found[name] = value
+    if query_key:
+        found["?key"] = query_key
+    return found
+
+
+def _known(snapshot: Snapshot, value: str, now: float | None) -> Key:
+    key = snapshot.keys.get(digest(value))
+    if key is None:
+        raise NotAuthenticated("The API key is not known here, or was revoked.")
+    if key.expires is not None and key.expires <= (time.time() if now is None else now):
+        raise NotAuthenticated("The API key has expired.")
+    return key
+
+
+def _keyless(snapshot: Snapshot) -> Key:
+    if snapshot.auth_required and not snapshot.anonymous:
+        raise NotAuthenticated("No API key was sent. Send one of this gateway's keys as `Authorization: Bearer …`.")
+    return ANONYMOUS
+
+
+def _check_address(key: Key, address: str) -> None:
+    if not key.allowed_ips:
+        return
+    try:
+        caller = ipaddress.ip_address(address)
+    except ValueError:
+        raise Forbidden("This key may not be used from your address.") from None
+    mapped = getattr(caller, "ipv4_mapped", None) or caller
+    if not any(mapped in ipaddress.ip_network(net, strict=False) for net in key.allowed_ips):
+        raise Forbidden("This key may not be used from your address.")

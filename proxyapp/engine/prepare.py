@@ -1,0 +1,122 @@
+"""From a caller's body and a target to the request that goes out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import msgspec
+
+from proxyapp.dialects.contract import Body, ClientSide, Dialect, UpstreamSide
+from proxyapp.dialects.registry import DIALECTS
+from proxyapp.dialects.signatures import Sealer
+from proxyapp.engine.call import Call
+from proxyapp.engine.identity import new_id
+from proxyapp.engine.roads import PassThrough, Road, Translation
+from proxyapp.engine.routing import Target
+from proxyapp.engine.snapshot import Model
+from proxyapp.errors import GatewayError, NoHealthyUpstream, UpstreamBroken, UpstreamFault
+from proxyapp.ir.profile import Profile
+from proxyapp.ir.request import Request
+from proxyapp.upstreams.contract import Credential, Kind, Outbound
+from proxyapp.upstreams.registry import KINDS
+
+USER_AGENT = "dragoman"
+PASSED_ON = ("anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key")
+"""The caller's request headers that reach an upstream of the same dialect. Nothing else does."""
+_BYTES_PER_TOKEN = 4
+
+
+class Preparation:
+    """Makes a Road for each target of one request; the caller's body is parsed once, and only if needed."""
+
+    def __init__(self, call: Call, body: Body, model: Model, sealer: Sealer, max_event_bytes: int) -> None:
+        self._call = call
+        self._body = body
+        self._model = model
+        self._sealer = sealer
+        self._max_event_bytes = max_event_bytes
+        self._now = int(time.time())
+        self._parsed: Request | None = None
+
+    def road(self, target: Target, credential: Credential | None) -> Road:
+        """Raises BadRequest and Unsupported in the caller's words, NoHealthyUpstream for an unknown kind."""
+        kind = kind_of(target)
+        dialect = DIALECTS[kind.dialect(target.upstream)]
+        side = self._upstream_side(kind, target, credential)
+        if dialect is self._call.dialect:
+            return PassThrough(dialect, self._body, target.model, side, self._max_event_bytes)
+        request = self._request()
+        client_side = ClientSide(
+            sealer=self._sealer,
+            new_id=new_id,
+            now=self._now,
+            estimate_input=len(self._body.raw) // _BYTES_PER_TOKEN,
+            headers=self._call.headers,
+        )
+        return Translation((self._call.dialect, client_side), (dialect, side), request, self._max_event_bytes)
+
+    def outbound(self, road: Road, target: Target, credential: Credential | None, *, stream: bool) -> Outbound:
+        """The HTTP request. The operator's own headers win over the kind's."""
+        kind = kind_of(target)
+        passed: Mapping[str, str] = {}
+        if not road.translated:
+            passed = {name: self._call.headers[name] for name in PASSED_ON if name in self._call.headers}
+        headers = {
+            "content-type": "application/json",
+            "accept": "text/event-stream" if stream else "application/json",
+            "accept-encoding": "identity",
+            "user-agent": USER_AGENT,
+        }
+        headers.update(kind.headers(target.upstream, credential.secret if credential else None, passed))
+        headers.update({name.lower(): value for name, value in target.upstream.headers.items()})
+        return Outbound("POST", kind.url(target.upstream, target.model, stream=stream), headers, road.body)
+
+    def refusal(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
+        """An upstream's answer of 300 or more as an error. Redirects are never followed."""
+        if status < 400:
+            return UpstreamBroken(f"The upstream {target.upstream.name} answered with a redirect ({status}).")
+        return dialect_of(target).parse_error(status, headers, body)
+
+    def error_event(self, error: GatewayError) -> bytes:
+        """The caller's error event, for a stream that never had content."""
+        side = ClientSide(sealer=self._sealer, new_id=new_id, now=self._now)
+        request = Request(client_dialect=self._call.dialect.name, model="", stream=True)
+        return self._call.dialect.encoder(request, side).fail(error)
+
+    def _request(self) -> Request:
+        if self._parsed is None:
+            side = ClientSide(sealer=self._sealer, new_id=new_id, now=self._now, headers=self._call.headers)
+            self._parsed = self._call.dialect.parse_request(self._body.whole(), side)
+        return self._parsed
+
+    def _upstream_side(self, kind: Kind, target: Target, credential: Credential | None) -> UpstreamSide:
+        return UpstreamSide(
+            profile=profile_of(kind, target, self._model),
+            sealer=self._sealer,
+            lenient=self._model.lenient,
+            account=f"{target.upstream.name}/{credential.name if credential else ''}",
+            model=target.model,
+            new_id=new_id,
+            now=self._now,
+        )
+
+
+def kind_of(target: Target) -> Kind:
+    kind = KINDS.get(target.upstream.kind)
+    if kind is None:
+        raise NoHealthyUpstream(f"The upstream {target.upstream.name} is of a kind this version does not know.")
+    return kind
+
+
+def profile_of(kind: Kind, target: Target, model: Model) -> Profile:
+    """What the model can do there, with the operator's overrides."""
+    profile = kind.profile(target.upstream, target.model)
+    changes = {name: value for name, value in model.profile.items() if name in Profile.__struct_fields__}
+    if model.max_output_tokens is not None:
+        changes["max_output"] = model.max_output_tokens
+    return msgspec.structs.replace(profile, **changes) if changes else profile
+
+
+def dialect_of(target: Target) -> Dialect:
+    return DIALECTS[kind_of(target).dialect(target.upstream)]

@@ -1,0 +1,210 @@
+"""The two roads a request can take: pass-through (same dialect, bytes relayed) and translation (through the IR).
+
+A road is made per attempt. It holds the body to send and turns what comes back into what the caller gets, either
+whole (`answer`) or piece by piece (`feed`, `close`). No I/O here.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from proxyapp.dialects import jsonio
+from proxyapp.dialects.contract import Body, ClientSide, Dialect, Glimpse, UpstreamSide
+from proxyapp.dialects.sse import Frame, FrameReader
+from proxyapp.errors import BodyUnreadable, GatewayError, UpstreamBroken, UpstreamFault
+from proxyapp.ir import events as ev
+from proxyapp.ir.fold import unfold
+from proxyapp.ir.notes import Notes
+from proxyapp.ir.profile import Profile
+from proxyapp.ir.request import Request
+from proxyapp.ir.response import Response
+
+
+class Road(Protocol):
+    body: bytes
+    """What to send."""
+    translated: bool
+    notes: Notes
+    glimpse: Glimpse
+    """What is known of the answer so far."""
+    has_content: bool
+    """Content has come: from here on nothing may be sent again."""
+    is_done: bool
+    """The answer is complete."""
+    error: UpstreamFault | None
+    """The stream failed. `feed` and `close` return what came before it; say it with `fail`."""
+
+    def answer(self, raw: bytes) -> bytes:
+        """A whole answer for the caller. Raises UpstreamFault when it is an error or unreadable."""
+        ...
+
+    def feed(self, chunk: bytes) -> bytes:
+        """A piece of the upstream's stream as a piece of the caller's; may be b""."""
+        ...
+
+    def close(self) -> bytes:
+        """The upstream's bytes have ended; sets `error` when that was too early."""
+        ...
+
+    def whole_as_stream(self, raw: bytes) -> bytes:
+        """A whole answer where a stream was asked for. Raises as `answer`."""
+        ...
+
+    def fail(self, error: GatewayError) -> bytes:
+        """The caller's dialect's error event."""
+        ...
+
+
+class PassThrough:
+    """Both sides speak the same dialect: frames are relayed as they are, a tap reads along."""
+
+    translated = False
+
+    def __init__(self, dialect: Dialect, body: Body, model: str, side: UpstreamSide, max_event: int) -> None:
+        self.body = dialect.patch(body, model, side)
+        self.notes = side.notes
+        self.has_content = self.is_done = False
+        self.error: UpstreamFault | None = None
+        self._dialect = dialect
+        self._frames = FrameReader(max_event)
+        self._tap = dialect.tap(body)
+        self.glimpse = self._tap.glimpse
+        self._client = ClientSide(sealer=side.sealer, new_id=side.new_id, now=side.now)
+        self._request = Request(client_dialect=dialect.name, model=model, stream=True, include_usage=True)
+
+    def answer(self, raw: bytes) -> bytes:
+        glimpse = self._dialect.glimpse(raw)
+        if glimpse.error is not None:
+            raise glimpse.error
+        self.glimpse = glimpse
+        return raw
+
+    def feed(self, chunk: bytes) -> bytes:
+        return self._relay(self._frames.feed(chunk))
+
+    def close(self) -> bytes:
+        out = self._relay(self._frames.close())
+        if not self.is_done and self.error is None:
+            self.error = UpstreamBroken("The upstream's stream ended before the answer was complete.")
+        return out
+
+    def _relay(self, frames: list[Frame]) -> bytes:
+        tap, kept = self._tap, []
+        for frame in frames:
+            if self.error is not None or (self.is_done and frame.data == b""):
+                break
+            keep = tap.feed(frame)
+            if tap.glimpse.error is not None:
+                self.error = tap.glimpse.error
+            elif keep:
+                kept.append(frame.raw)
+        self.has_content, self.is_done = tap.has_content, tap.is_done
+        return b"".join(kept)
+
+    def whole_as_stream(self, raw: bytes) -> bytes:
+        side = UpstreamSide(profile=_PLAIN, sealer=self._client.sealer, new_id=self._client.new_id)
+        response = self._dialect.parse_response(jsonio.decode_object(raw), side)
+        self.glimpse = _glimpse_of(response)
+        return _encode_whole(self._dialect, response, self._request, self._client)
+
+    def fail(self, error: GatewayError) -> bytes:
+        return self._dialect.encoder(self._request, self._client).fail(error)
+
+
+class Translation:
+    """Client dialect -> IR -> upstream dialect, and back."""
+
+    translated = True
+
+    def __init__(
+        self,
+        client: tuple[Dialect, ClientSide],
+        upstream: tuple[Dialect, UpstreamSide],
+        request: Request,
+        max_event: int,
+    ) -> None:
+        self._client, self._client_side = client
+        self._upstream, self._side = upstream
+        self._request = request
+        self.notes = self._side.notes
+        self.body = jsonio.encode(self._upstream.render_request(request, self._side))
+        self.glimpse = Glimpse()
+        self.has_content = self.is_done = False
+        self.error: UpstreamFault | None = None
+        self._frames = FrameReader(max_event)
+        self._decoder = self._upstream.decoder(self._side)
+        self._encoder = self._client.encoder(request, self._client_side)
+
+    def answer(self, raw: bytes) -> bytes:
+        response = self._parse(raw)
+        return jsonio.encode(self._client.render_response(response, self._request, self._client_side))
+
+    def feed(self, chunk: bytes) -> bytes:
+        out = []
+        for frame in self._frames.feed(chunk):
+            out.append(self._encode(self._decoder.feed(frame)))
+        return b"".join(out)
+
+    def close(self) -> bytes:
+        out = [self._encode(self._decoder.feed(frame)) for frame in self._frames.close()]
+        if not self.is_done and self.error is None:
+            out.append(self._encode(self._decoder.close()))
+        return b"".join(out)
+
+    def _encode(self, events: list[ev.Event]) -> bytes:
+        out = []
+        for event in events:
+            kind = type(event)
+            if self.is_done or self.error is not None:
+                break
+            if kind is ev.Failed:
+                self.error = event.error  # type: ignore[union-attr]
+                break
+            if kind in _CONTENT:
+                self.has_content = True
+            elif kind in _FACTS:
+                _learn(self.glimpse, event)
+                self.is_done = kind is ev.Finished
+            out.append(self._encoder.encode(event))
+        return b"".join(out)
+
+    def whole_as_stream(self, raw: bytes) -> bytes:
+        response = self._parse(raw)
+        return _encode_whole(self._client, response, self._request, self._client_side)
+
+    def _parse(self, raw: bytes) -> Response:
+        try:
+            body = jsonio.decode_object(raw)
+        except BodyUnreadable as exc:
+            raise UpstreamBroken("The upstream's answer is not a JSON object.") from exc
+        response = self._upstream.parse_response(body, self._side)
+        self.glimpse = _glimpse_of(response)
+        return response
+
+    def fail(self, error: GatewayError) -> bytes:
+        return self._encoder.fail(error)
+
+
+_PLAIN = Profile()
+_CONTENT = frozenset(
+    {ev.TextDelta, ev.ReasoningDelta, ev.SignatureDelta, ev.ArgumentsDelta, ev.PartEnded, ev.PartStarted}
+)
+_FACTS = frozenset({ev.Started, ev.UsageGiven, ev.Finished})
+
+
+def _learn(glimpse: Glimpse, event: ev.Event) -> None:
+    if isinstance(event, ev.Started):
+        glimpse.id, glimpse.model, glimpse.usage = event.id, event.model, event.usage
+    elif isinstance(event, ev.UsageGiven):
+        glimpse.usage = event.usage
+    elif isinstance(event, ev.Finished):
+        glimpse.finish = event.finish
+
+
+def _glimpse_of(response: Response) -> Glimpse:
+    return Glimpse(id=response.id, model=response.model, usage=response.usage, finish=response.finish)
+
+
+def _encode_whole(dialect: Dialect, response: Response, request: Request, side: ClientSide) -> bytes:
+    encoder = dialect.encoder(request, side)
+    return b"".join(encoder.encode(event) for event in unfold(response))

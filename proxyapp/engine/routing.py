@@ -1,0 +1,119 @@
+"""Which targets may serve a model, in which order."""
+
+from __future__ import annotations
+
+import fnmatch
+import random
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TypeVar
+
+from msgspec import Struct
+
+from proxyapp.engine.identify import Caller
+from proxyapp.engine.snapshot import Key, Model, Route, Snapshot
+from proxyapp.errors import Forbidden, ModelNotFound, NoHealthyUpstream
+from proxyapp.upstreams.contract import Credential, Upstream
+
+T = TypeVar("T", Route, Credential)
+
+
+class Target(Struct, frozen=True):
+    """One upstream and model, with the credentials to try there, in order. An empty list: it needs none."""
+
+    upstream: Upstream
+    model: str
+    credentials: tuple[Credential, ...]
+
+
+class Plan(Struct, frozen=True):
+    """Where a request may go."""
+
+    model: Model
+    targets: tuple[Target, ...]
+    """In the order to try. Never empty."""
+
+
+KEYLESS_KINDS = frozenset({"openai_compatible", "demo"})
+"""Kinds that serve without a credential."""
+CALLERS_OWN = "caller's own"
+"""Name shown for a credential the caller brought."""
+
+
+def plan(snapshot: Snapshot, caller: Caller, asked: str, rng: random.Random) -> Plan:
+    """The targets for `asked`. Raises ModelNotFound, Forbidden, NoHealthyUpstream."""
+    model, matched = find(snapshot, asked)
+    if not may_use(caller.key, asked, model):
+        raise Forbidden(f"This key may not use the model {asked!r}.", param="model")
+    targets = tuple(_targets(snapshot, caller, model, matched, rng))
+    if not targets:
+        raise NoHealthyUpstream(f"The model {asked!r} has no upstream that is switched on.")
+    return Plan(model, targets)
+
+
+def find(snapshot: Snapshot, asked: str) -> tuple[Model, str]:
+    """The model of that name and what its `*` stands for ("" without one). Raises ModelNotFound."""
+    model = snapshot.models.get(asked)
+    if model is not None:
+        return model, ""
+    for wild in snapshot.wildcards:
+        for name in (wild.name, *wild.aliases):
+            matched = _match(name, asked)
+            if matched is not None:
+                return wild, matched
+    raise ModelNotFound(f"The model {asked!r} does not exist or you do not have access to it.", param="model")
+
+
+def may_use(key: Key, asked: str, model: Model) -> bool:
+    """Both lists, the key's and the client's, must allow both names: the one asked for and the one it resolves to."""
+    resolved = asked if "*" in model.name else model.name
+    return all(_allows(patterns, name) for patterns in (key.models, key.client_models) for name in {asked, resolved})
+
+
+def _allows(patterns: tuple[str, ...], name: str) -> bool:
+    return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _match(pattern: str, name: str) -> str | None:
+    head, star, tail = pattern.partition("*")
+    if not star or len(name) < len(head) + len(tail):
+        return None
+    if not (name.startswith(head) and name.endswith(tail)):
+        return None
+    return name[len(head) : len(name) - len(tail)]
+
+
+def _targets(snapshot: Snapshot, caller: Caller, model: Model, matched: str, rng: random.Random) -> Iterator[Target]:
+    for route in _ordered(model.routes, rng):
+        upstream = snapshot.upstreams.get(route.upstream)
+        if upstream is not None:
+            yield Target(upstream, route.model.replace("*", matched), credentials(upstream, caller, rng))
+
+
+def _ordered(routes: tuple[Route, ...], rng: random.Random) -> Iterator[Route]:
+    if len(routes) == 1:
+        yield routes[0]
+        return
+    for _, same in groupby(sorted(routes, key=lambda route: route.priority), key=lambda route: route.priority):
+        yield from _shuffled(list(same), rng)
+
+
+def credentials(upstream: Upstream, caller: Caller, rng: random.Random) -> tuple[Credential, ...]:
+    """What may be shown to an upstream, first that applies first: the caller's own key where the upstream allows it,
+    the upstream's keys in weighted order, the caller's own Authorization where allowed (contract.md 2)."""
+    if upstream.allow_caller_keys and caller.own_key:
+        return (Credential(CALLERS_OWN, caller.own_key),)
+    if upstream.credentials:
+        if len(upstream.credentials) == 1:
+            return upstream.credentials
+        return tuple(_shuffled(list(upstream.credentials), rng))
+    if upstream.allow_caller_keys and caller.own_authorization:
+        return (Credential(CALLERS_OWN, caller.own_authorization.partition(" ")[2].strip()),)
+    return ()
+
+
+def _shuffled(items: list[T], rng: random.Random) -> Iterator[T]:
+    while items:
+        chosen = rng.choices(items, weights=[max(item.weight, 0) or 0.0001 for item in items])[0]
+        items.remove(chosen)
+        yield chosen

@@ -1,0 +1,109 @@
+"""The story of a request, top to bottom. Everything else in this package is a step of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from proxyapp.dialects.contract import Body
+from proxyapp.engine import attempts, routing
+from proxyapp.engine.call import Call, ClientGone, Reply
+from proxyapp.engine.core import Engine
+from proxyapp.engine.exchange import Exchange
+from proxyapp.engine.identify import identify
+from proxyapp.engine.late import LatePump, abandon
+from proxyapp.engine.prepare import Preparation
+from proxyapp.engine.pump import Head, Pump
+from proxyapp.engine.record import AttemptRecord
+from proxyapp.engine.replies import answer_headers, error_reply, stream_reply
+from proxyapp.engine.roads import Road
+from proxyapp.engine.routing import Plan, Target
+from proxyapp.engine.transport import Answer
+from proxyapp.errors import GatewayError
+
+
+async def serve(engine: Engine, call: Call) -> Reply:
+    """Answers one inference request. Every fault becomes the caller's dialect's own error; cancelling this coroutine
+    (the caller hung up) cancels the upstream request and leaves a row `client_closed`."""
+    exchange = Exchange(call, engine.books, engine.settings.history_bodies, engine.settings.body_cap_bytes)
+    engine.enter(exchange)
+    try:
+        return await _serve(engine, call, exchange)
+    except GatewayError as error:
+        return error_reply(call, exchange, error)
+    except (asyncio.CancelledError, ClientGone) as gone:
+        task = asyncio.current_task()
+        if exchange.aborting is not None and task is not None:
+            task.uncancel()
+            return error_reply(call, exchange, exchange.aborting)
+        exchange.finish("client_closed", status=499)
+        if isinstance(gone, ClientGone):
+            raise asyncio.CancelledError from gone
+        raise
+
+
+async def _serve(engine: Engine, call: Call, exchange: Exchange) -> Reply:
+    snapshot = engine.snapshot
+    caller = identify(snapshot, call.headers, query_key=call.query_key, address=call.address)
+    exchange.asked_by(caller.key)
+
+    body = Body(await _read(call, exchange))
+    peek = call.dialect.peek(body)
+    exchange.asks_for(peek)
+
+    plan = routing.plan(snapshot, caller, peek.model, engine.rng)
+    exchange.on_finish(engine.limiter.admit(caller.key))
+    exchange.begin()
+
+    preparation = Preparation(call, body, plan.model, engine.sealer, engine.settings.max_event_bytes)
+    if peek.stream:
+        return await _stream(engine, call, plan, preparation, exchange)
+    return await _whole(engine, call, plan, preparation, exchange)
+
+
+async def _read(call: Call, exchange: Exchange) -> bytes:
+    began = exchange.clock()
+    raw = await call.read_body()
+    exchange.waited += exchange.clock() - began
+    exchange.client_request.add(raw)
+    return raw
+
+
+async def _whole(engine: Engine, call: Call, plan: Plan, preparation: Preparation, exchange: Exchange) -> Reply:
+    async def read(road: Road, answer: Answer, target: Target, record: AttemptRecord) -> bytes:
+        timeouts = target.upstream.timeouts
+        raw = await answer.read_all(timeouts, asyncio.get_running_loop().time() + timeouts.total)
+        answer.close()
+        exchange.upstream_answer.add(raw)
+        out = road.answer(raw)
+        exchange.glimpse = road.glimpse
+        return out
+
+    out = await attempts.run(plan, preparation, engine.transport, exchange, read, stream=False)
+    if exchange.upstream_request.bytes() is not None:
+        exchange.client_answer.add(out)
+    exchange.first_byte = exchange.clock()
+    exchange.finish("ok", status=200)
+    return Reply(status=200, body=out, headers=answer_headers(call, exchange))
+
+
+async def _stream(engine: Engine, call: Call, plan: Plan, preparation: Preparation, exchange: Exchange) -> Reply:
+    async def to_content(road: Road, answer: Answer, target: Target, record: AttemptRecord) -> Head:
+        deadline = asyncio.get_running_loop().time() + target.upstream.timeouts.total
+        return await Head(road, answer, target.upstream, exchange, deadline).read_to_content()
+
+    every = engine.settings.keepalive_seconds
+    opening = asyncio.ensure_future(
+        attempts.run(plan, preparation, engine.transport, exchange, to_content, stream=True)
+    )
+    try:
+        await asyncio.wait({opening}, timeout=every)
+    except asyncio.CancelledError:
+        opening.cancel()
+        await asyncio.wait({opening})
+        abandon(opening)
+        raise
+    if not opening.done():
+        # Nothing for so long: the caller gets its head and keep-alives, the attempts go on behind it.
+        late = LatePump(opening, call.dialect.keepalive, every, exchange, preparation)
+        return stream_reply(call, exchange, late)
+    return stream_reply(call, exchange, Pump(opening.result(), call.dialect.keepalive, every))

@@ -1,0 +1,206 @@
+"""The only module that knows an HTTP client: httpx's transport interface (httpx2), called directly, over aiohttp.
+
+Why not an AsyncClient, or httpx's own pool: docs/decisions and reference/performance.md 4. One pooled session per way
+out (direct, or a proxy URL). Redirects are never followed, cookies never kept, the environment's proxies ignored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import httpx2 as httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+from httpx_aiohttp.httpx2 import AiohttpTransport
+
+from proxyapp.engine.inflate import Inflater
+from proxyapp.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from proxyapp.upstreams.contract import Outbound, Timeouts
+
+_POOL_KEEPALIVE = 30.0
+_NOTHING_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_FAULTS = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, asyncio.IncompleteReadError)
+
+
+class Answer:
+    """An upstream's answer: status and headers are here, the body is read on demand. `close` always."""
+
+    def __init__(self, response: httpx.Response, upstream: str, limit: int) -> None:
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        """Case-insensitive."""
+        self._upstream = upstream
+        self._limit = limit
+        # The transport's stream is an async generator, which a cancelled read would kill; aiohttp's own reader
+        # survives one, so a read may time out (to send a keep-alive) and be taken up again.
+        self._raw: aiohttp.ClientResponse = response.stream._aiohttp_response  # type: ignore[union-attr]
+        encoding = self.headers.get("content-encoding", "identity").lower()
+        self._inflater = None if encoding in ("", "identity") else Inflater(encoding, limit)
+
+    async def read(self, timeout: float) -> bytes:
+        """The next piece, never empty; b"" at the end. Raises TimeoutError after `timeout` seconds of silence (it may
+        be called again), UpstreamBroken when the connection is lost."""
+        while True:
+            try:
+                async with asyncio.timeout(timeout):
+                    piece = await self._raw.content.readany()
+            except TimeoutError:
+                raise
+            except _FAULTS as exc:
+                raise UpstreamBroken("The connection to the upstream was lost.", upstream=self._upstream) from exc
+            if not piece or self._inflater is None:
+                return piece
+            inflated = self._inflater.feed(piece)
+            if inflated:
+                return inflated
+
+    async def read_all(self, timeouts: Timeouts, deadline: float) -> bytes:
+        """The whole body, bounded in size, silence and total time. Raises UpstreamBroken, UpstreamTimeout."""
+        pieces: list[bytes] = []
+        size = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            patience = min(timeouts.idle, deadline - loop.time())
+            try:
+                piece = await self.read(max(patience, 0.0))
+            except TimeoutError:
+                which = "idle" if patience == timeouts.idle else "total"
+                raise timed_out(which, timeouts, self._upstream) from None
+            if not piece:
+                return b"".join(pieces)
+            size += len(piece)
+            if size > self._limit:
+                raise UpstreamBroken("The upstream's answer is too large.", upstream=self._upstream)
+            pieces.append(piece)
+
+    @property
+    def at_end(self) -> bool:
+        """The body was read to its end; the connection can serve again."""
+        return self._raw.content.at_eof()
+
+    def close(self) -> None:
+        """Back to the pool when the body was read to its end, else the connection is cut at once."""
+        if self.at_end:
+            self._raw.release()
+        else:
+            self._raw.close()
+
+
+class Transport:
+    """Pools of connections, one per way out. Lives in one event loop."""
+
+    def __init__(self, *, max_answer_bytes: int = 64 * 1024 * 1024, tls: ssl.SSLContext | None = None) -> None:
+        self._max_answer_bytes = max_answer_bytes
+        self._tls = tls or httpx.create_ssl_context()
+        self._pools: dict[str, AiohttpTransport] = {}
+
+    async def open(self, outbound: Outbound, upstream: str, timeouts: Timeouts, proxy: str = "") -> Answer:
+        """Sends the request and waits for the answer's head.
+
+        Raises UpstreamUnreachable (no connection, or lost before an answer began), UpstreamTimeout (first byte).
+        """
+        request = httpx.Request(
+            outbound.method,
+            outbound.url,
+            headers=list(outbound.headers.items()),
+            content=outbound.body,
+            extensions={"timeout": {"connect": timeouts.connect, "read": None, "pool": None}},
+        )
+        if is_forbidden(request.url.host):  # an address in the URL itself never meets the resolver
+            raise UpstreamUnreachable(f"The address of the upstream {upstream} is not allowed.", upstream=upstream)
+        try:
+            async with asyncio.timeout(timeouts.connect + timeouts.first_byte):
+                response = await self._pool(proxy).handle_async_request(request)
+        except TimeoutError:
+            raise timed_out("first_byte", timeouts, upstream) from None
+        except _FAULTS as exc:
+            raise _unreachable(exc, timeouts, upstream) from exc
+        return Answer(response, upstream, self._max_answer_bytes)
+
+    async def close(self) -> None:
+        pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            await pool.aclose()
+
+    def _pool(self, proxy: str) -> AiohttpTransport:
+        pool = self._pools.get(proxy)
+        if pool is None:
+            pool = self._pools[proxy] = AiohttpTransport(
+                verify=self._tls,
+                trust_env=False,
+                proxy=httpx.Proxy(proxy) if proxy else None,
+                client=self._session,
+            )
+        return pool
+
+    def _session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            ssl=self._tls,
+            ttl_dns_cache=30,
+            keepalive_timeout=_POOL_KEEPALIVE,
+            resolver=GuardedResolver(aiohttp.ThreadedResolver()),
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+            max_line_size=64 * 1024,
+            max_field_size=64 * 1024,
+        )
+
+
+class GuardedResolver(AbstractResolver):
+    """Refuses names that resolve to where no upstream can be: link-local (cloud metadata), multicast, unspecified.
+
+    The check is on the addresses that are then connected to, so a name that changes between look-ups gains nothing.
+    """
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
+
+    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        allowed = [entry for entry in found if not is_forbidden(entry["host"])]
+        if not allowed:
+            raise OSError(None, "the name resolves to an address that is not allowed")
+        return allowed
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def is_forbidden(address: str) -> bool:
+    """Is it an address that no upstream may have? False for anything that is no IP address."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return ip.is_link_local or ip.is_multicast or ip.is_unspecified
+
+
+def timed_out(which: str, timeouts: Timeouts, upstream: str) -> UpstreamTimeout:
+    """`which`: first_byte, idle or total."""
+    seconds = getattr(timeouts, which)
+    words = {"first_byte": "did not begin to answer", "idle": "fell silent", "total": "did not finish"}[which]
+    return UpstreamTimeout(
+        f"The upstream {upstream} {words} within {seconds:g} s ({which} timeout).", upstream=upstream
+    )
+
+
+def _unreachable(exc: BaseException, timeouts: Timeouts, upstream: str) -> UpstreamUnreachable:
+    cause = exc.__cause__ or exc
+    if isinstance(cause, aiohttp.ConnectionTimeoutError):
+        return UpstreamUnreachable(
+            f"No connection to the upstream {upstream} within {timeouts.connect:g} s (connect timeout).",
+            upstream=upstream,
+        )
+    if isinstance(cause, _NOTHING_SENT):
+        return UpstreamUnreachable(f"No connection to the upstream {upstream}.", upstream=upstream)
+    return UpstreamUnreachable(f"The upstream {upstream} closed the connection without an answer.", upstream=upstream)
