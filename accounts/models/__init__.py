@@ -1,0 +1,7 @@
+"""Models of who may call."""
+
+from accounts.models.clients import Client
+from accounts.models.keys import ApiKey
+from accounts.models.watched import WatchedModel, WatchedQuerySet
+
+__all__ = ["ApiKey", "Client", "WatchedModel", "WatchedQuerySet"]

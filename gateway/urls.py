@@ -1,0 +1,11 @@
+"""The table of contents: the console here, everything a program calls in `proxyapp.api.urls`."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("", include("proxyapp.api.urls")),
+]

@@ -1,0 +1,3 @@
+"""Paths that programs call."""
+
+urlpatterns: list = []

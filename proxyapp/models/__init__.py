@@ -1,0 +1,8 @@
+"""Models of the product, by subject."""
+
+from proxyapp.models.config import ConfigVersion
+from proxyapp.models.proxies import Proxy, ProxyPool
+from proxyapp.models.routes import ModelConfig, Route
+from proxyapp.models.upstreams import Upstream, UpstreamKey
+
+__all__ = ["ConfigVersion", "ModelConfig", "Proxy", "ProxyPool", "Route", "Upstream", "UpstreamKey"]

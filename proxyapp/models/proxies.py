@@ -1,0 +1,79 @@
+"""Exit proxies and the pools that upstreams go out through."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from accounts.models import WatchedModel
+from proxyapp.fields import EncryptedTextField
+from proxyapp.models.secrets import SecretsModel
+
+SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
+def check_proxy_url(url: str) -> None:
+    """Raises ValidationError with a sentence that never holds the URL."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValidationError("The proxy URL cannot be read.")
+    if parts.scheme not in SCHEMES:
+        raise ValidationError("A proxy URL begins with http://, https://, socks5:// or socks5h://.")
+    if not parts.hostname or port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValidationError("A proxy URL is scheme://[name:password@]host[:port], and nothing after it.")
+
+
+class ProxyPool(WatchedModel):
+    class Strategy(models.TextChoices):
+        ROUND_ROBIN = "round_robin", "in turn"
+        RANDOM = "random", "at random"
+        LEAST_USED = "least_used", "the least busy"
+
+    class OnExhausted(models.TextChoices):
+        DIRECT = "direct", "go out directly"
+        FAIL = "fail", "fail the request"
+
+    name = models.CharField(max_length=100, unique=True, help_text="What upstreams call this pool.")
+    strategy = models.CharField(
+        max_length=12,
+        choices=Strategy,
+        default=Strategy.ROUND_ROBIN,
+        help_text="How the proxy of a request is chosen.",
+    )
+    on_exhausted = models.CharField(
+        max_length=8,
+        choices=OnExhausted,
+        default=OnExhausted.DIRECT,
+        help_text="What happens when no proxy of the pool can be connected to.",
+    )
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "proxy pool"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Proxy(SecretsModel):
+    pool = models.ForeignKey(ProxyPool, on_delete=models.CASCADE, related_name="proxies")
+    name = models.CharField(max_length=100, help_text="Shown in the history instead of the address.")
+    url = EncryptedTextField(
+        verbose_name="URL",
+        validators=[check_proxy_url],
+        help_text="http, https or socks5, with name and password if it wants them. Never shown.",
+    )
+    position = models.PositiveIntegerField(default=0, help_text="Order in the pool, low first.")
+    enabled = models.BooleanField(default=True, help_text="Off: not used.")
+
+    class Meta:
+        ordering = ["position", "id"]
+        verbose_name_plural = "proxies"
+        constraints = [models.UniqueConstraint(fields=["pool", "name"], name="proxy_name_once_per_pool")]
+
+    def __str__(self) -> str:
+        return f"{self.pool.name}/{self.name}"

@@ -1,0 +1,32 @@
+"""The tests' own surroundings: a data directory that is thrown away, fixed keys, and no variable of the operator's.
+
+Set here, before Django reads its settings; pyproject.toml names no DJANGO_SETTINGS_MODULE because pytest-django would
+read them before this file. DATABASE_URL is kept, so that the suite also runs on PostgreSQL.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import django
+
+OPERATORS = (
+    "SECRET_KEY", "SECRET_KEY_FILE", "DRAGOMAN_ENCRYPTION_KEYS_FILE", "REDIS_URL", "REDIS_URL_FILE", "HOST", "PORT",
+    "WEB_CONCURRENCY", "LOG_LEVEL", "LOG_FORMAT", "LOG_FILE_PATH", "LOG_RETENTION_DAYS", "HISTORY_BODIES",
+    "ENABLE_CLIENT_AUTH", "ALLOW_ANONYMOUS_ACCESS", "CORS_ALLOWED_ORIGINS", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS",
+    "TRUSTED_PROXIES", "ADMIN_USERNAME", "ADMIN_PASSWORD", "ADMIN_PASSWORD_FILE", "DRAGOMAN_DEBUG",
+    "DRAGOMAN_SECURE_COOKIES",
+)  # fmt: skip
+
+for _name in OPERATORS:
+    os.environ.pop(_name, None)
+
+_DIRECTORY = tempfile.TemporaryDirectory(prefix="dragoman-tests-", ignore_cleanup_errors=True)
+os.environ.update(
+    DJANGO_SETTINGS_MODULE="gateway.settings",
+    DRAGOMAN_ENV_FILE=os.devnull,
+    DRAGOMAN_DATA_DIR=str(Path(_DIRECTORY.name)),
+    SECRET_KEY="tests-only-5c1a37e0b8d94f62a1c7-not-for-a-server",
+    DRAGOMAN_ENCRYPTION_KEYS="dGVzdHMtb25seS1rZXktMzItYnl0ZXMtbG9uZy0tLS0=",
+)
+django.setup()
