@@ -41,7 +41,8 @@ def parse(url: str, base_dir: Path) -> dict[str, Any]:
         return _sqlite(config, base_dir)
     if config.get("ENGINE") == POSTGRES:
         options = {**POSTGRES_OPTIONS, **config.get("OPTIONS", {})}
-        return {**config, "CONN_MAX_AGE": 0, "OPTIONS": options}
+        # The check costs a round trip and spares the first request after a restart of the server its error.
+        return {**config, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
     raise bad("DATABASE_URL", "must begin with sqlite:/// or postgres://")
 
 

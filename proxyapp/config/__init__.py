@@ -1,0 +1,1 @@
+"""Configuration: rows to snapshot, the version poll, and the declarative file."""

@@ -1,0 +1,26 @@
+"""Overrides of what a model can do, as the console and the declarative file give them: checked against `ir.profile`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+import msgspec
+
+from proxyapp.ir.profile import Profile
+
+FIELDS: dict[str, Any] = get_type_hints(Profile)
+"""Name of each field -> its type."""
+
+
+def typed_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The overrides with the types that `Profile` wants. Raises ValueError with a sentence that names the field."""
+    typed = {}
+    for name, value in overrides.items():
+        if name not in FIELDS:
+            raise ValueError(f"profile has no field {name!r}; it may have {', '.join(sorted(FIELDS))}")
+        try:
+            typed[name] = msgspec.convert(value, FIELDS[name])
+        except msgspec.ValidationError as exc:
+            raise ValueError(f"profile field {name!r}: {exc}")
+    return typed
