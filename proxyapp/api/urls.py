@@ -1,3 +1,29 @@
-"""Paths that programs call."""
+"""Paths that programs call. Each is served by the lean handler (see `gateway.asgi`)."""
 
-urlpatterns: list = []
+from django.urls import path
+
+from proxyapp.api.demo import DemoView
+from proxyapp.api.health import HealthView, ReadyView
+from proxyapp.api.inference import InferenceView
+from proxyapp.api.models import ModelsView
+
+chat = InferenceView.as_view(dialect="openai-chat")
+messages = InferenceView.as_view(dialect="anthropic-messages")
+models = ModelsView.as_view()
+health = HealthView.as_view()
+
+urlpatterns = [
+    path("v1/chat/completions", chat),
+    path("chat/completions", chat),
+    path("v1/messages", messages),
+    path("messages", messages),
+    path("v1/models", models),
+    path("models", models),
+    path("v1/models/<path:name>", models),
+    path("models/<path:name>", models),
+    path("health", health),
+    path("v1/health", health),
+    path("health/live", health),
+    path("health/ready", ReadyView.as_view()),
+    path("_demo/v1/messages", DemoView.as_view()),
+]

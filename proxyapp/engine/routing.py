@@ -61,7 +61,12 @@ def find(snapshot: Snapshot, asked: str) -> tuple[Model, str]:
             matched = _match(name, asked)
             if matched is not None:
                 return wild, matched
-    raise ModelNotFound(f"The model {asked!r} does not exist or you do not have access to it.", param="model")
+    raise no_model(asked)
+
+
+def no_model(asked: str) -> ModelNotFound:
+    """The same words for a model that is not there and for one this key may not see."""
+    return ModelNotFound(f"The model {asked!r} does not exist or you do not have access to it.", param="model")
 
 
 def may_use(key: Key, asked: str, model: Model) -> bool:

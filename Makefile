@@ -1,0 +1,63 @@
+# `make` alone lists what there is. Needs Python >= 3.11, pip and make; uses uv where it is on PATH.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MANAGE := $(BIN)/python manage.py
+UV := $(shell command -v uv 2>/dev/null)
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev test test-fast lint format e2e bench lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say PYTHON=python3.12 or so")'
+	@test -x $(BIN)/python || $(if $(UV),$(UV) venv -q --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
+	@echo "installing $(1) …"
+	@$(if $(UV),VIRTUAL_ENV=$(VENV) $(UV) pip install -q --require-hashes -r $(1),$(BIN)/python -m pip install -q --disable-pip-version-check --no-input --require-hashes -r $(1))
+	@touch $(2)
+endef
+
+$(VENV)/.run: requirements.txt
+	$(call install,requirements.txt,$@)
+
+$(VENV)/.dev: requirements-dev.txt
+	$(call install,requirements-dev.txt,$@)
+	@touch $(VENV)/.run
+
+run: $(VENV)/.run  ## install, migrate, create what a first start needs, serve on http://127.0.0.1:8000
+	@$(MANAGE) bootstrap && exec $(MANAGE) serve
+
+dev: $(VENV)/.dev  ## as run, restarting on changes of the code
+	@$(MANAGE) bootstrap && exec $(MANAGE) serve --reload
+
+test: $(VENV)/.dev  ## the whole test suite with its coverage; REQUIRE_SERVICES=1 turns skips into failures
+	@$(BIN)/coverage erase
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report= $(PYTEST_ARGS)
+	@$(BIN)/coverage report --skip-covered | tail -n 40
+
+test-fast: $(VENV)/.dev  ## only what needs no real server, no browser and no patience
+	@$(BIN)/python -m pytest -n 2 -m "not slow" $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev  ## ruff, mypy strict on the inner rings, house rules, missing migrations
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_house_rules.py
+	@$(MANAGE) makemigrations --check --dry-run -v 0
+
+format: $(VENV)/.dev  ## let ruff format and mend
+	@$(BIN)/ruff check --fix -q . || true
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## CPU per request on one core against a loopback upstream
+	@$(BIN)/python bench/cpu.py
+
+lock: $(VENV)/.dev  ## requirements*.in to pinned, hashed requirements*.txt (needs uv)
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements.in -o requirements.txt
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements-dev.in -o requirements-dev.txt
+
+clean:  ## remove the virtual environment and caches (never data/)
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.* htmlcov

@@ -1,0 +1,116 @@
+"""gunicorn as a library: one worker class, graceful stop on Ctrl-C and SIGTERM alike.
+
+On a stop the workers take no new connections and let running requests end for DRAGOMAN_SHUTDOWN_SECONDS; what still
+runs then ends with its dialect's own error, and its row is in the history. Exit status 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+from django.conf import settings
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from uvicorn.server import Server
+from uvicorn_worker import UvicornWorker
+
+_LAST_WORDS = 2.0
+"""Seconds for streams that were ended by us to say so."""
+
+
+class DragomanWorker(UvicornWorker):
+    """uvicorn with uvloop and httptools; no access log (the request history is the log)."""
+
+    CONFIG_KWARGS: dict[str, Any] = {
+        "loop": "auto",
+        "http": "auto",
+        "lifespan": "on",
+        "access_log": False,
+        "server_header": False,
+        "date_header": True,
+        "proxy_headers": False,
+        "ws": "none",
+        "timeout_keep_alive": 75,
+        "timeout_graceful_shutdown": None,
+    }
+
+    async def _serve(self) -> None:
+        self.config.app = self.wsgi
+        server = DrainingServer(self.config)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            raise SystemExit(Arbiter.WORKER_BOOT_ERROR)
+
+
+class DrainingServer(Server):
+    """Ends what outlives the shutdown time in words instead of cutting it off."""
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        last_words = asyncio.get_running_loop().call_later(settings.DRAGOMAN_SHUTDOWN_SECONDS, _abort_all)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            last_words.cancel()
+
+
+def _abort_all() -> None:
+    from proxyapp import wiring
+
+    worker = wiring.current()
+    if worker is not None:
+        worker.engine.abort_all()
+
+
+class GentleArbiter(Arbiter):
+    """Ctrl-C is a graceful stop as well; the terminal sends it to the workers too."""
+
+    SIGNALS = Arbiter.SIGNALS
+
+    def handle_int(self) -> None:
+        self.handle_term()
+
+
+class Application(BaseApplication):
+    """The gateway under gunicorn."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self.options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from gateway.asgi import application
+
+        return application
+
+    def run(self) -> None:
+        GentleArbiter(self).run()
+
+
+def run(*, workers: int, reload: bool = False) -> None:
+    """Serves until stopped; does not return before."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
+    Application(
+        {
+            "bind": f"{host}:{settings.PORT}",
+            "workers": workers,
+            "worker_class": "gateway.server.DragomanWorker",
+            "graceful_timeout": settings.DRAGOMAN_SHUTDOWN_SECONDS + int(_LAST_WORDS) + 10,
+            "timeout": 120,
+            "keepalive": 75,
+            "backlog": 2048,
+            "reload": reload,
+            "accesslog": None,
+            "errorlog": "-",
+            "loglevel": "warning",
+            "proc_name": "dragoman",
+            "control_socket_disable": True,
+        }
+    ).run()

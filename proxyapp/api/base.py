@@ -1,0 +1,100 @@
+"""The base of the async DRF views on the inference paths, and the one place where a stray exception becomes an answer.
+
+A view here checks its caller itself, through the engine's snapshot; there is no session, no cookie, no ORM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.views import APIView
+
+from proxyapp.api import cors
+from proxyapp.dialects import jsonio
+from proxyapp.dialects.contract import Dialect
+from proxyapp.dialects.registry import DIALECTS
+from proxyapp.engine.call import Reply
+from proxyapp.engine.identity import new_request_id
+from proxyapp.errors import GatewayError, InternalError, MethodNotAllowed, PathNotFound
+
+logger = logging.getLogger("dragoman.api")
+Handler = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+
+
+class AsyncAPIView(APIView):
+    """A DRF view whose `dispatch` is async all the way. Handlers are coroutines and return plain HttpResponses."""
+
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+    schema = None
+
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        self.args, self.kwargs = args, kwargs
+        self.request = self.initialize_request(request, *args, **kwargs)
+        self.headers: dict[str, str] = {}
+        self.request_id = new_request_id()
+        self.incoming = lower_headers(request)
+        try:
+            handler: Handler = getattr(self, (request.method or "").lower(), self.http_method_not_allowed)
+            response = await handler(request, *args, **kwargs)
+        except asyncio.CancelledError:
+            raise
+        except GatewayError as error:
+            response = error_response(dialect_for(request.path), error, self.request_id)
+        except Exception:
+            logger.exception("Unexpected fault in request %s", self.request_id)
+            error = InternalError(f"Internal error; the log has it under {self.request_id}.")
+            response = error_response(dialect_for(request.path), error, self.request_id)
+        return cors.allow(response, self.incoming)
+
+    async def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        """A browser's preflight."""
+        return cors.preflight(self.incoming)
+
+    async def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        error = MethodNotAllowed(f"{request.method} is not offered at {request.path}.")
+        response = error_response(dialect_for(request.path), error, self.request_id)
+        response["allow"] = ", ".join(self.allowed_methods)
+        return response
+
+
+def lower_headers(request: HttpRequest) -> Mapping[str, str]:
+    """Request headers, names in lower case."""
+    found = getattr(request, "lower_headers", None)
+    if found is None:
+        found = {name.lower(): value for name, value in request.headers.items()}
+    return found
+
+
+def dialect_for(path: str) -> Dialect:
+    """The dialect in which to speak of faults at `path`."""
+    return DIALECTS["anthropic-messages" if "/messages" in path else "openai-chat"]
+
+
+def no_such_path(request: HttpRequest) -> HttpResponse:
+    """404 in the dialect that fits the path."""
+    error = PathNotFound(f"There is nothing at {request.method} {request.path}.")
+    return cors.allow(error_response(dialect_for(request.path), error, new_request_id()), lower_headers(request))
+
+
+def error_response(dialect: Dialect, error: GatewayError, request_id: str) -> HttpResponse:
+    """An error outside an exchange."""
+    status, body = dialect.render_error(error, request_id)
+    return json_response(body, status=status, request_id=request_id)
+
+
+def json_response(body: Any, *, status: int = 200, request_id: str = "") -> HttpResponse:
+    headers = {"x-request-id": request_id} if request_id else {}
+    return HttpResponse(jsonio.encode(body), status=status, content_type="application/json", headers=headers)
+
+
+def reply_response(reply: Reply) -> HttpResponseBase:
+    """The engine's reply as Django's response."""
+    if isinstance(reply.body, bytes):
+        return HttpResponse(reply.body, status=reply.status, content_type=reply.media_type, headers=reply.headers)
+    return StreamingHttpResponse(reply.body, status=reply.status, content_type=reply.media_type, headers=reply.headers)

@@ -1,0 +1,32 @@
+"""The server in the foreground: gunicorn's process manager over uvicorn workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+
+class Command(BaseCommand):
+    help = "Serves the gateway and its console on HOST:PORT until Ctrl-C or SIGTERM."
+    requires_system_checks: list[str] = []  # run below, so that a refusal is a sentence and not a traceback
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--workers", type=int, default=settings.WEB_CONCURRENCY, help="worker processes")
+        parser.add_argument("--reload", action="store_true", help="restart on changes of the code (development)")
+
+    def handle(self, *args: Any, workers: int, reload: bool, **options: Any) -> None:
+        from django.core.checks import run_checks
+        from django.core.checks.messages import ERROR
+
+        from gateway.server import run
+
+        if workers < 1:
+            raise CommandError("--workers must be 1 or more.")
+        findings = run_checks(include_deployment_checks=False)
+        for finding in findings:
+            self.stderr.write(str(finding))
+        if any(finding.level >= ERROR for finding in findings):
+            raise CommandError("The server does not start with these errors.")
+        run(workers=workers, reload=reload)

@@ -1,0 +1,138 @@
+"""The composition root: one Engine per worker, with its journal, history writer and configuration watcher.
+
+The only place where the pure engine meets Django's settings and database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import msgspec
+from django.conf import settings
+from msgspec import Struct
+
+from proxyapp.config.watch import Watcher
+from proxyapp.dialects.signatures import Sealer
+from proxyapp.engine.core import Engine
+from proxyapp.engine.journal import Journal
+from proxyapp.engine.settings import EngineSettings
+from proxyapp.engine.snapshot import Credential, Snapshot
+from proxyapp.engine.transport import Transport
+from proxyapp.history.redaction import redact
+from proxyapp.history.writer import Writer
+
+
+class Worker(Struct):
+    """Everything that runs in one worker process."""
+
+    pid: int
+    engine: Engine
+    watcher: Watcher
+    journal: Journal
+    writer: Writer
+    started: float
+    """Unix seconds."""
+
+
+_worker: Worker | None = None
+_starting: asyncio.Lock | None = None
+
+
+async def start() -> Worker:
+    """The worker's parts, started on first use. Database work is done in a thread."""
+    global _worker, _starting
+    if _worker is not None and _worker.pid == os.getpid():
+        return _worker
+    if _starting is None:
+        _starting = asyncio.Lock()
+    async with _starting:
+        if _worker is None or _worker.pid != os.getpid():
+            _worker = await asyncio.to_thread(_build)
+    return _worker
+
+
+def current() -> Worker | None:
+    """The running worker, if one was started in this process."""
+    return _worker if _worker is not None and _worker.pid == os.getpid() else None
+
+
+async def stop() -> None:
+    """Ends what `start` began: history is written out, threads end, connections close."""
+    global _worker, _starting
+    worker, _worker, _starting = _worker, None, None
+    if worker is None:
+        return
+    await worker.engine.close()
+    await asyncio.to_thread(_stop_threads, worker)
+
+
+def journal_directory() -> Path:
+    """Where the workers' journal files lie."""
+    return Path(settings.DATA_DIR) / "journal"
+
+
+def derived_key(purpose: str) -> bytes:
+    """32 bytes for one purpose, from the server's secret."""
+    return hashlib.blake2b(purpose.encode(), key=settings.SECRET_KEY.encode()[:64], digest_size=32).digest()
+
+
+def demo_key() -> str:
+    """The only key the demo upstream takes."""
+    return derived_key("demo upstream").hex()
+
+
+def with_demo(snapshot: Snapshot) -> Snapshot:
+    """Upstreams of kind `demo` get this server's own address and key, which depend on HOST, PORT and the secret."""
+    if not any(upstream.kind == "demo" for upstream in snapshot.upstreams.values()):
+        return snapshot
+    here = "127.0.0.1" if settings.HOST in _ANYWHERE else settings.HOST
+    address = f"http://[{here}]" if ":" in here else f"http://{here}"
+    changes = {"base_url": f"{address}:{settings.PORT}/_demo", "credentials": (Credential("demo", demo_key()),)}
+    upstreams = {
+        name: msgspec.structs.replace(upstream, **changes) if upstream.kind == "demo" else upstream
+        for name, upstream in snapshot.upstreams.items()
+    }
+    return msgspec.structs.replace(snapshot, upstreams=upstreams)
+
+
+_ANYWHERE = frozenset({"0.0.0.0", "::", "", "localhost"})  # noqa: S104 (compared with, not bound to)
+
+
+def _build() -> Worker:
+    directory = journal_directory()
+    journal = Journal(directory, redact, max_total_bytes=settings.DRAGOMAN_JOURNAL_MAX_MB * 2**20)
+    engine = Engine(
+        settings=_engine_settings(),
+        books=journal,
+        sealer=Sealer(derived_key("reasoning proofs")),
+        transport=Transport(max_answer_bytes=settings.DRAGOMAN_MAX_ANSWER_MB * 2**20),
+    )
+
+    def put_in_force(snapshot: Snapshot) -> None:
+        engine.snapshot = with_demo(snapshot)
+
+    watcher = Watcher(put_in_force)
+    watcher.start(initial=True)
+    writer = Writer(directory)
+    writer.start()
+    return Worker(os.getpid(), engine, watcher, journal, writer, time.time())
+
+
+def _engine_settings() -> EngineSettings:
+    return EngineSettings(
+        max_body_bytes=settings.DRAGOMAN_MAX_BODY_MB * 2**20,
+        max_event_bytes=settings.DRAGOMAN_MAX_EVENT_MB * 2**20,
+        max_answer_bytes=settings.DRAGOMAN_MAX_ANSWER_MB * 2**20,
+        history_bodies=settings.HISTORY_BODIES,
+        body_cap_bytes=settings.DRAGOMAN_HISTORY_BODY_KB * 1024,
+    )
+
+
+def _stop_threads(worker: Worker) -> None:
+    worker.watcher.stop()
+    worker.journal.close()
+    worker.writer.stop(flush=True, timeout=10)

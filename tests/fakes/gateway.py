@@ -1,0 +1,103 @@
+"""The real server as a process of its own, with a data directory of its own, configured by its own commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.upstream import free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KEY = "sk-dg-test-0123456789abcdefghijklmnopqrstuvwxyz"
+ADMIN_KEY = "sk-dg-admin-0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class RunningGateway:
+    """`start` it, talk to `url`, `stop` it. `manage(...)` runs a command against the same data."""
+
+    def __init__(self, data: Path, **environment: str) -> None:
+        self.data = data
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        inherited = {
+            k: v
+            for k, v in os.environ.items()
+            if k in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START", "VIRTUAL_ENV")
+        }
+        self.environment = {
+            **inherited,
+            "DRAGOMAN_DATA_DIR": str(data),
+            "DRAGOMAN_ENV_FILE": str(data / "no.env"),
+            "PORT": str(self.port),
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def manage(self, *arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{arguments} failed:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def apply(self, document: dict[str, Any]) -> str:
+        return self.manage("apply_config", "-", stdin=json.dumps(document)).stdout
+
+    def start(self, *arguments: str, bootstrap: bool = True) -> RunningGateway:
+        if bootstrap:
+            self.manage("bootstrap")
+        with (self.data / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve", *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.wait_until_ready()
+        return self
+
+    def wait_until_ready(self, seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.url}/health/ready", timeout=2):
+                    return
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                if self.process is not None and self.process.poll() is not None:
+                    break
+                time.sleep(0.05)
+        raise AssertionError(f"the server did not start:\n{self.log()}")
+
+    def log(self) -> str:
+        return (self.data / "server.log").read_text(errors="replace")
+
+    def stop(self, how: int = signal.SIGTERM, wait: float = 30) -> int:
+        """The exit status. SIGKILL kills the whole process group, as a machine's end would."""
+        assert self.process is not None
+        if how == signal.SIGKILL:
+            os.killpg(self.process.pid, how)
+        else:
+            self.process.send_signal(how)
+        return self.process.wait(wait)
+
+    def kill(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
