@@ -179,7 +179,7 @@ def _upstream(
         name=row.name,
         kind=row.kind,
         api=row.api or None,
-        base_url=row.base_url or _own_address(row.kind),
+        base_url=row.base_url or None,
         credentials=tuple(_credentials(row, keys, findings)),
         allow_caller_keys=row.allow_caller_keys,
         proxies=tuple(_proxy_urls(pool, proxies, findings)) if pool else (),
@@ -222,14 +222,6 @@ def _proxy_urls(pool: models.ProxyPool, proxies: list[models.Proxy], findings: l
             f"It is left out, because the proxy pool {pool.name} has no usable proxy and must not be bypassed."
         )
     return usable
-
-
-def _own_address(kind: str) -> str | None:
-    """The demo upstream lives in this process; the other kinds know their own address."""
-    if kind != "demo":
-        return None
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)  # noqa: S104
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}/_demo"
 
 
 def _grouped(rows: Iterable[T], group: Callable[[T], int | None]) -> defaultdict[int | None, list[T]]:
