@@ -22,6 +22,8 @@ from proxyapp.engine.transport import Answer, Transport
 from proxyapp.errors import (
     GatewayError,
     NoCredential,
+    NoHealthyUpstream,
+    Unsupported,
     UpstreamCredential,
     UpstreamFault,
     UpstreamRefused,
@@ -59,8 +61,8 @@ async def run(
             failure = error
             if _next(error) is Next.NOWHERE:
                 break
-        except NoCredential as error:
-            failure = failure or error
+        except (NoCredential, Unsupported) as error:
+            failure = failure or error  # another route may have a key, or a way to say it
     assert failure is not None  # a plan is never empty
     raise failure
 
@@ -68,6 +70,12 @@ async def run(
 async def _try_route(
     target: Target, preparation: Preparation, transport: Transport, exchange: Exchange, use: Use[T], *, stream: bool
 ) -> T:
+    if target.upstream.proxies:
+        # Never around a proxy that the operator asked for: until pools carry traffic, such an upstream is refused.
+        raise NoHealthyUpstream(
+            f"The upstream {target.upstream.name} is set to go through a proxy pool, which this version cannot do yet.",
+            upstream=target.upstream.name,
+        )
     keys = list(_keys(target))
     again = target.upstream.retries
     pause = _FIRST_PAUSE
@@ -177,4 +185,4 @@ def _next(error: UpstreamFault) -> Next:
         if error.status == 429:
             return Next.KEY
         return Next.SAME if error.retryable else Next.NOWHERE
-    return Next.SAME
+    return Next.ROUTE if isinstance(error, NoHealthyUpstream) else Next.SAME

@@ -35,6 +35,11 @@ class Head:
 
     async def read_to_content(self) -> Head:
         """Raises UpstreamFault for an error, a cut or silence before content: the next target may be tried."""
+        kind = self.answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "application/json":
+            return await self._read_whole()
+        if kind in ("text/html", "application/xhtml+xml"):
+            raise UpstreamBroken(f"The upstream {self.upstream.name} answered with a web page.")
         held: list[bytes] = []
         size = 0
         road = self.road
@@ -46,6 +51,13 @@ class Head:
             if road.error is not None:
                 raise road.error
         self.held = b"".join(held)
+        return self
+
+    async def _read_whole(self) -> Head:
+        """A server that does not stream: its whole answer becomes the stream it could have been."""
+        raw = await self.answer.read_all(self.upstream.timeouts, self.deadline)
+        self.exchange.upstream_answer.add(raw)
+        self.held = self.road.whole_as_stream(raw)
         return self
 
     async def _read(self) -> bytes:

@@ -84,6 +84,8 @@ class PassThrough:
 
     def close(self) -> bytes:
         out = self._relay(self._frames.close())
+        if self._tap.glimpse.finish is not None:
+            self.is_done = True  # a missing end mark (`[DONE]`) after a finish reason loses nothing
         if not self.is_done and self.error is None:
             self.error = UpstreamBroken("The upstream's stream ended before the answer was complete.")
         return out
@@ -103,8 +105,9 @@ class PassThrough:
 
     def whole_as_stream(self, raw: bytes) -> bytes:
         side = UpstreamSide(profile=_PLAIN, sealer=self._client.sealer, new_id=self._client.new_id)
-        response = self._dialect.parse_response(jsonio.decode_object(raw), side)
+        response = _parse(self._dialect, raw, side)
         self.glimpse = _glimpse_of(response)
+        self.has_content = self.is_done = True
         return _encode_whole(self._dialect, response, self._request, self._client)
 
     def fail(self, error: GatewayError) -> bytes:
@@ -136,7 +139,8 @@ class Translation:
         self._encoder = self._client.encoder(request, self._client_side)
 
     def answer(self, raw: bytes) -> bytes:
-        response = self._parse(raw)
+        response = _parse(self._upstream, raw, self._side)
+        self.glimpse = _glimpse_of(response)
         return jsonio.encode(self._client.render_response(response, self._request, self._client_side))
 
     def feed(self, chunk: bytes) -> bytes:
@@ -169,17 +173,10 @@ class Translation:
         return b"".join(out)
 
     def whole_as_stream(self, raw: bytes) -> bytes:
-        response = self._parse(raw)
-        return _encode_whole(self._client, response, self._request, self._client_side)
-
-    def _parse(self, raw: bytes) -> Response:
-        try:
-            body = jsonio.decode_object(raw)
-        except BodyUnreadable as exc:
-            raise UpstreamBroken("The upstream's answer is not a JSON object.") from exc
-        response = self._upstream.parse_response(body, self._side)
+        response = _parse(self._upstream, raw, self._side)
         self.glimpse = _glimpse_of(response)
-        return response
+        self.has_content = self.is_done = True
+        return _encode_whole(self._client, response, self._request, self._client_side)
 
     def fail(self, error: GatewayError) -> bytes:
         return self._encoder.fail(error)
@@ -190,6 +187,14 @@ _CONTENT = frozenset(
     {ev.TextDelta, ev.ReasoningDelta, ev.SignatureDelta, ev.ArgumentsDelta, ev.PartEnded, ev.PartStarted}
 )
 _FACTS = frozenset({ev.Started, ev.UsageGiven, ev.Finished})
+
+
+def _parse(dialect: Dialect, raw: bytes, side: UpstreamSide) -> Response:
+    try:
+        body = jsonio.decode_object(raw)
+    except BodyUnreadable as exc:
+        raise UpstreamBroken("The upstream's answer is not a JSON object.") from exc
+    return dialect.parse_response(body, side)
 
 
 def _learn(glimpse: Glimpse, event: ev.Event) -> None:
