@@ -196,14 +196,14 @@ def _upstream(
 def _credentials(row: models.Upstream, keys: list[models.UpstreamKey], findings: list[Finding]) -> Iterable[Credential]:
     for key in keys:
         try:
-            yield Credential(key.name, key.value, key.weight)
+            yield Credential(key.name, key.value.reveal(), key.weight)
         except SecretUnreadable as exc:
             findings.append(Finding(f"upstream {row.name}, key {key.name}", f"The key is left out. {exc}"))
 
 
 def _headers(row: models.Upstream) -> dict[str, str]:
     try:
-        return dict(row.headers)
+        return dict(row.headers.reveal()) if row.headers else {}
     except SecretUnreadable as exc:
         # Without its headers a request could reach another account or tenant than the operator meant.
         raise _NotUsable(f"It is left out, because its headers are unreadable. {exc}") from exc
@@ -213,7 +213,7 @@ def _proxy_urls(pool: models.ProxyPool, proxies: list[models.Proxy], findings: l
     usable = []
     for proxy in proxies:
         try:
-            usable.append(proxy.url)
+            usable.append(proxy.url.reveal())
         except SecretUnreadable as exc:
             findings.append(Finding(f"proxy pool {pool.name}, proxy {proxy.name}", f"The proxy is left out. {exc}"))
     if not usable and pool.on_exhausted == models.ProxyPool.OnExhausted.FAIL:

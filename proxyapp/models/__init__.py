@@ -1,8 +1,20 @@
 """Models of the product, by subject."""
 
 from proxyapp.models.config import ConfigVersion
+from proxyapp.models.history import RequestAttempt, RequestContent, RequestLog
 from proxyapp.models.proxies import Proxy, ProxyPool
 from proxyapp.models.routes import ModelConfig, Route
 from proxyapp.models.upstreams import Upstream, UpstreamKey
 
-__all__ = ["ConfigVersion", "ModelConfig", "Proxy", "ProxyPool", "Route", "Upstream", "UpstreamKey"]
+__all__ = [
+    "ConfigVersion",
+    "ModelConfig",
+    "Proxy",
+    "ProxyPool",
+    "RequestAttempt",
+    "RequestContent",
+    "RequestLog",
+    "Route",
+    "Upstream",
+    "UpstreamKey",
+]

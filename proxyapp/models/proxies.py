@@ -9,7 +9,6 @@ from django.db import models
 
 from accounts.models import WatchedModel
 from proxyapp.fields import EncryptedTextField
-from proxyapp.models.secrets import SecretsModel
 
 SCHEMES = ("http", "https", "socks5", "socks5h")
 
@@ -59,7 +58,7 @@ class ProxyPool(WatchedModel):
         return self.name
 
 
-class Proxy(SecretsModel):
+class Proxy(WatchedModel):
     pool = models.ForeignKey(ProxyPool, on_delete=models.CASCADE, related_name="proxies")
     name = models.CharField(max_length=100, help_text="Shown in the history instead of the address.")
     url = EncryptedTextField(

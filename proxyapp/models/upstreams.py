@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
+from accounts.models import WatchedModel
 from proxyapp.fields import EncryptedJSONField, EncryptedTextField
 from proxyapp.models.proxies import ProxyPool
-from proxyapp.models.secrets import SecretsModel
 
 KINDS = (
     ("openai", "OpenAI"),
@@ -67,7 +67,7 @@ def check_headers(headers: Any) -> None:
             raise ValidationError(f"The value of the header {name!r} must be one line of text.")
 
 
-class Upstream(SecretsModel):
+class Upstream(WatchedModel):
     name = models.CharField(
         max_length=100,
         unique=True,
@@ -132,7 +132,7 @@ class Upstream(SecretsModel):
             raise ValidationError({"base_url": "This kind of upstream has no address of its own; give one."})
 
 
-class UpstreamKey(SecretsModel):
+class UpstreamKey(WatchedModel):
     upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="keys")
     name = models.CharField(max_length=100, help_text="Shown in the history instead of the key.")
     value = EncryptedTextField(help_text="The key itself. Encrypted, never shown again.")
