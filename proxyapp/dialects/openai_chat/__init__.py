@@ -1,0 +1,75 @@
+"""OpenAI Chat Completions, in both roles. `OPENAI_CHAT` is the whole interface; the modules are its parts.
+
+Client side: request (peek, parse), answer, encode. Upstream side: render, response, decode. Both: errors, passthrough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proxyapp.dialects.contract import (
+    Body,
+    ClientSide,
+    Decoder,
+    Encoder,
+    Glimpse,
+    Peek,
+    Tap,
+    UpstreamSide,
+)
+from proxyapp.dialects.openai_chat import answer, errors, passthrough, render, request, response
+from proxyapp.dialects.openai_chat.decode import ChatDecoder
+from proxyapp.dialects.openai_chat.encode import ChatEncoder
+from proxyapp.dialects.openai_chat.tables import NAME
+from proxyapp.errors import GatewayError, UpstreamFault
+from proxyapp.ir.request import Request
+from proxyapp.ir.response import Response
+
+__all__ = ["OPENAI_CHAT"]
+
+
+class OpenAIChat:
+    """The dialect `openai-chat`; see `dialects.contract.Dialect` for what each method promises."""
+
+    name = NAME
+    keepalive = b": keep-alive\n\n"
+
+    def peek(self, body: Body) -> Peek:
+        return request.peek(body)
+
+    def parse_request(self, body: dict[str, Any], side: ClientSide) -> Request:
+        return request.parse_request(body, side)
+
+    def render_response(self, response: Response, request: Request, side: ClientSide) -> dict[str, Any]:
+        return answer.render_response(response, request, side)
+
+    def encoder(self, request: Request, side: ClientSide) -> Encoder:
+        return ChatEncoder(request, side)
+
+    def render_error(self, error: GatewayError, request_id: str) -> tuple[int, dict[str, Any]]:
+        return errors.render_error(error, request_id)
+
+    def render_request(self, request: Request, side: UpstreamSide) -> dict[str, Any]:
+        return render.render_request(request, side)
+
+    def parse_response(self, body: dict[str, Any], side: UpstreamSide) -> Response:
+        return response.parse_response(body, side)
+
+    def decoder(self, side: UpstreamSide) -> Decoder:
+        return ChatDecoder(side)
+
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
+        return errors.parse_error(status, headers, body)
+
+    def patch(self, body: Body, model: str, side: UpstreamSide) -> bytes:
+        return passthrough.patch(body, model, side)
+
+    def tap(self, body: Body) -> Tap:
+        return passthrough.ChatTap(body)
+
+    def glimpse(self, answer: bytes) -> Glimpse:
+        return passthrough.glimpse(answer)
+
+
+OPENAI_CHAT = OpenAIChat()
