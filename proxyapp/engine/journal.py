@@ -45,7 +45,7 @@ LOOK_SECONDS = 1.0
 """How often the size of the directory is measured."""
 LOG_SECONDS = 60.0
 
-UNWRITABLE = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError)
+UNWRITABLE = (msgspec.MsgspecError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 """What encoding a record with impossible values may raise."""
 
 log = logging.getLogger("dragoman.journal")
@@ -58,6 +58,12 @@ class Continued(msgspec.Struct, array_like=True, tag="c"):
 
 
 Frame = Begun | Ended | Continued
+
+
+def process_name() -> str:
+    """Begins the name of every segment that this process makes, and perhaps of one that had its number before."""
+    host = "".join(c if c.isalnum() else "_" for c in socket.gethostname())[:40]
+    return f"{host}-{os.getpid()}-"
 
 
 class Segment:
@@ -115,8 +121,7 @@ class Journal:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.directory = Path(directory)
-        host = "".join(c if c.isalnum() else "_" for c in socket.gethostname())[:40]
-        self.worker = f"{host}-{os.getpid()}-{time.time_ns():x}-{secrets.token_hex(4)}"
+        self.worker = f"{process_name()}{time.time_ns():x}-{secrets.token_hex(4)}"
         """Begins the name of each of this worker's segments."""
         self.lost: Counter[str] = Counter()
         self.contents_left_out = 0
@@ -146,10 +151,10 @@ class Journal:
         except UNWRITABLE:
             return  # its end will be counted
         with self._lock:
-            self._open[record.request_id] = clean
             self._look()
             if self.bytes < self._drop_bytes:
                 self._put(frame)
+            self._open[record.request_id] = clean
 
     def end(self, record: Ended) -> None:
         """An exchange is over. On return it is on disk, or counted in `lost`."""
