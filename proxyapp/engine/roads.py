@@ -83,7 +83,8 @@ class PassThrough:
         return self._relay(self._frames.feed(chunk))
 
     def close(self) -> bytes:
-        out = self._relay(self._frames.close())
+        whole = [frame for frame in self._frames.close() if _is_whole(frame)]
+        out = self._relay([frame._replace(raw=frame.raw.rstrip(b"\r\n") + b"\n\n") for frame in whole])
         if self._tap.glimpse.finish is not None:
             self.is_done = True  # a missing end mark (`[DONE]`) after a finish reason loses nothing
         if not self.is_done and self.error is None:
@@ -187,6 +188,11 @@ _CONTENT = frozenset(
     {ev.TextDelta, ev.ReasoningDelta, ev.SignatureDelta, ev.ArgumentsDelta, ev.PartEnded, ev.PartStarted}
 )
 _FACTS = frozenset({ev.Started, ev.UsageGiven, ev.Finished})
+
+
+def _is_whole(frame: Frame) -> bool:
+    """Is the last frame of a stream, which had no blank line after it, more than the first half of one?"""
+    return frame.data == b"[DONE]" or jsonio.try_object(frame.data) is not None
 
 
 def _parse(dialect: Dialect, raw: bytes, side: UpstreamSide) -> Response:

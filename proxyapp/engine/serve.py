@@ -18,7 +18,7 @@ from proxyapp.engine.replies import answer_headers, error_reply, stream_reply
 from proxyapp.engine.roads import Road
 from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.transport import Answer
-from proxyapp.errors import GatewayError
+from proxyapp.errors import GatewayError, InternalError
 
 
 async def serve(engine: Engine, call: Call) -> Reply:
@@ -39,6 +39,9 @@ async def serve(engine: Engine, call: Call) -> Reply:
         if isinstance(gone, ClientGone):
             raise asyncio.CancelledError from gone
         raise
+    except BaseException:
+        exchange.finish("error", status=500, error=InternalError("Internal error; the log has it."))
+        raise  # the view logs it and answers
 
 
 async def _serve(engine: Engine, call: Call, exchange: Exchange) -> Reply:

@@ -173,6 +173,7 @@ class ScriptedUpstream:
             return await self._end(script, gone, writer)
         finally:
             gone.cancel()
+            await asyncio.wait({gone})
 
     def _head(self, script: Script) -> bytes:
         if script.raw_head is not None:

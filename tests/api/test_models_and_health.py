@@ -1,0 +1,90 @@
+"""The model lists in two shapes, only what the key may use; health for machines."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from proxyapp import wiring
+from proxyapp.engine.identify import digest
+from proxyapp.engine.snapshot import Model, Route, Snapshot
+from tests.asgi import ask
+from tests.engine.conftest import KEY, a_key, an_upstream
+
+AUTH = {"authorization": f"Bearer {KEY}"}
+
+
+def snapshot(**rights) -> Snapshot:
+    route = (Route("up", "x"),)
+    models = {f"model-{i:02}": Model(name=f"model-{i:02}", routes=route, created=1700000000) for i in range(30)}
+    models["vendor/with/slashes"] = Model(name="vendor/with/slashes", routes=route)
+    wild = (Model(name="claude-*", routes=route),)
+    return Snapshot(
+        keys={digest(KEY): a_key(**rights)},
+        models=models,
+        wildcards=wild,
+        upstreams={"up": an_upstream("up", "http://127.0.0.1:9")},
+    )
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/models"])
+async def test_openais_list(serve_snapshot, app, path):
+    serve_snapshot(snapshot())
+    got = await ask(app, "GET", path, **AUTH)
+    assert got.status == 200
+    assert got.json["object"] == "list"
+    assert len(got.json["data"]) == 31
+    assert got.json["data"][0] == {"id": "model-00", "object": "model", "created": 1700000000, "owned_by": "dragoman"}
+
+
+async def test_anthropics_list_comes_in_pages(serve_snapshot, app):
+    serve_snapshot(snapshot())
+    version = {"anthropic-version": "2023-06-01"}
+    first = (await ask(app, "GET", "/v1/models", x_api_key=KEY, **version)).json
+    assert (len(first["data"]), first["has_more"], first["first_id"]) == (20, True, "model-00")
+    assert first["data"][0]["created_at"] == "2023-11-14T22:13:20Z"
+    second = (await ask(app, "GET", f"/v1/models?after_id={first['last_id']}", x_api_key=KEY, **version)).json
+    assert (len(second["data"]), second["has_more"]) == (11, False)
+    back = (await ask(app, "GET", f"/v1/models?before_id={second['first_id']}&limit=5", x_api_key=KEY, **version)).json
+    assert [item["id"] for item in back["data"]] == [f"model-{i}" for i in range(15, 20)]
+    assert (await ask(app, "GET", "/v1/models?limit=1000", x_api_key=KEY, **version)).json["has_more"] is False
+    assert (await ask(app, "GET", "/v1/models?limit=0", x_api_key=KEY, **version)).status == 400
+
+
+async def test_one_model_also_with_slashes_in_its_name(serve_snapshot, app):
+    serve_snapshot(snapshot())
+    assert (await ask(app, "GET", "/v1/models/vendor/with/slashes", **AUTH)).json["id"] == "vendor/with/slashes"
+    assert (await ask(app, "GET", "/v1/models/claude-opus-5", **AUTH)).json["id"] == "claude-opus-5"
+    missing = await ask(app, "GET", "/v1/models/nope", **AUTH)
+    assert (missing.status, missing.json["error"]["code"]) == (404, "model_not_found")
+
+
+async def test_only_what_the_key_may_use_is_listed(serve_snapshot, app):
+    serve_snapshot(snapshot(models=("model-0*",)))
+    listed = (await ask(app, "GET", "/v1/models", **AUTH)).json["data"]
+    assert [item["id"] for item in listed] == [f"model-0{i}" for i in range(10)]
+    assert (await ask(app, "GET", "/v1/models/model-11", **AUTH)).status == 404
+
+
+async def test_a_stranger_sees_no_list(serve_snapshot, app):
+    serve_snapshot(snapshot())
+    assert (await ask(app, "GET", "/v1/models")).status == 401
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/health", "/health/live"])
+async def test_health_is_open_and_says_little(serve_snapshot, app, path):
+    serve_snapshot(snapshot())
+    got = await ask(app, "GET", path)
+    assert got.status == 200
+    assert set(got.json) == {"status", "timestamp", "uptime"}
+    assert got.json["status"] == "healthy"
+    assert got.json["timestamp"].endswith("Z")
+
+
+async def test_readiness_names_what_fails(serve_snapshot, app):
+    serve_snapshot(snapshot())
+    assert (await ask(app, "GET", "/health/ready")).status == 200
+    wiring._worker.watcher = SimpleNamespace(healthy=False)
+    got = await ask(app, "GET", "/health/ready")
+    assert (got.status, got.json) == (503, {"status": "unready", "failing": ["database"]})
