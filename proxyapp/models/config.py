@@ -43,6 +43,13 @@ def bump_version() -> None:
             bump_version()
 
 
+def lock_configuration() -> None:
+    """Let one writer at a time past here, until its transaction ends. For writers that read, decide and write."""
+    if not ConfigVersion.objects.select_for_update().filter(id=ROW).exists():
+        bump_version()
+        ConfigVersion.objects.select_for_update().get(id=ROW)
+
+
 def watch_changes() -> None:
     """Connect every configuration model, ours and those of accounts. Called once, when the applications are ready."""
     for model in (model for model in apps.get_models() if issubclass(model, WatchedModel)):

@@ -116,11 +116,19 @@ class ModelConfig(WatchedModel):
         return [self.name, *self.aliases]
 
     def clean(self) -> None:
+        self.check_own_names()
+        self.check_names_free()
+
+    def check_own_names(self) -> None:
+        """Raises ValidationError when the names contradict each other."""
         if self.name in self.aliases:
             raise ValidationError({"aliases": "An alias repeats the model's own name."})
         # A pattern is looked up by its own length; two patterns with one `*` meaning would make that order ambiguous.
         if "*" in self.name and any("*" in alias for alias in self.aliases):
             raise ValidationError({"aliases": "A model whose name holds a * can have no alias that holds one."})
+
+    def check_names_free(self) -> None:
+        """Raises ValidationError when another model has one of the names."""
         others = ModelConfig.objects.exclude(pk=self.pk).values_list("name", "aliases")
         taken = names_taken(self.names, others)
         if taken:

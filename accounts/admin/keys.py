@@ -1,0 +1,108 @@
+"""Console pages of keys. A key is shown once, in the answer to the form that made it, and nowhere is it kept:
+not in a cookie, a session, a log or the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from accounts import keys
+from accounts.admin.lines import LinesMixin
+from accounts.models import ApiKey
+
+
+class NewKeyForm(forms.ModelForm):
+    """A key is made unless an existing one is brought along."""
+
+    existing = forms.CharField(
+        required=False,
+        label="Existing key",
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
+        help_text="Only to take over a key of another system. Leave empty to have one made.",
+    )
+
+    def clean_existing(self) -> str:
+        key = self.cleaned_data["existing"].strip()
+        problem = keys.problem_with(key) if key else ""
+        if problem:
+            raise ValidationError(problem)
+        if key and ApiKey.objects.filter(digest=keys.digest(key)).exists():
+            raise ValidationError("This key is known already.")
+        return key
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(LinesMixin, ModelAdmin):
+    list_display = ["name", "client", "shown_prefix", "scope", "state", "expires_at", "last_used_at"]
+    list_filter = ["enabled", "scope", ("client", admin.RelatedOnlyFieldListFilter)]
+    search_fields = ["name", "client__name", "prefix"]
+    list_select_related = ["client"]
+    autocomplete_fields = ["client"]
+    readonly_fields = ["shown_prefix", "created_at", "last_used_at"]
+    actions = ["revoke", "enable"]
+    fields = ["client", "name", "shown_prefix", "scope", "models", "allowed_ips", "expires_at", "enabled",
+              "created_at", "last_used_at"]  # fmt: skip
+    new_fields = ["client", "name", "scope", "models", "allowed_ips", "expires_at", "existing"]
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return self.fields if obj else self.new_fields
+
+    def get_form(self, request: HttpRequest, obj: ApiKey | None = None, **more: Any) -> Any:
+        return super().get_form(request, obj, **({**more, "form": NewKeyForm} if obj is None else more))
+
+    @method_decorator(sensitive_post_parameters("existing"))
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return super().add_view(request, form_url, extra_context)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        if not change:
+            existing = form.cleaned_data["existing"]
+            key = existing or keys.make_key()
+            obj.take(key)
+            request._made_key = None if existing else key  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        """The one time that the key is shown: in the body of this very answer, which no cache may keep."""
+        key = getattr(request, "_made_key", None)
+        if key is None:
+            return super().response_add(request, obj, post_url_continue)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Key {obj.name} of {obj.client.name}",
+            "opts": self.opts,
+            "made": key,
+            "row": obj,
+        }
+        response = render(request, "admin/accounts/apikey/made.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    @display(description="begins with")
+    def shown_prefix(self, key: ApiKey) -> str:
+        return f"{key.prefix}…"
+
+    @display(description="state", label={"in force": "success", "revoked": "danger", "expired": "warning"})
+    def state(self, key: ApiKey) -> str:
+        if not (key.enabled and key.client.enabled):
+            return "revoked"
+        return "expired" if key.is_expired else "in force"
+
+    @admin.action(description="Revoke: refuse from now on", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        self.message_user(request, f"{queryset.update(enabled=False)} revoked; refused within a second.")
+
+    @admin.action(description="Enable again", permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        self.message_user(request, f"{queryset.update(enabled=True)} enabled; in force within a second.")

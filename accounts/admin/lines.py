@@ -1,0 +1,43 @@
+"""Lists of names in forms: one per line instead of JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import Field, JSONField
+from django.http import HttpRequest
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget
+
+
+class LinesField(forms.CharField):
+    """Text with one entry per line <-> a list. Empty lines and outer spaces are dropped."""
+
+    def __init__(self, **more: Any) -> None:
+        for name in ("encoder", "decoder", "max_length", "empty_value"):
+            more.pop(name, None)
+        super().__init__(**more)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:
+        if isinstance(value, list):
+            return value
+        return [line.strip() for line in (value or "").splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(initial) != self.to_python(data)
+
+    def validate(self, value: Any) -> None:
+        if self.required and not value:
+            raise forms.ValidationError(self.error_messages["required"], code="required")
+
+
+class LinesMixin:
+    """For admin classes: JSON columns whose default is a list are edited as lines."""
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **more: Any) -> Any:
+        if isinstance(db_field, JSONField) and db_field.default is list:
+            return db_field.formfield(form_class=LinesField, widget=UnfoldAdminExpandableTextareaWidget)
+        return super().formfield_for_dbfield(db_field, request, **more)

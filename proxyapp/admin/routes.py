@@ -1,0 +1,67 @@
+"""Console pages of models and their routes."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from accounts.admin.lines import LinesMixin
+from proxyapp.config.profile import typed_overrides
+from proxyapp.models import ModelConfig, Route
+
+
+class RouteInline(TabularInline):
+    model = Route
+    fields = ["upstream", "upstream_model", "priority", "weight", "enabled"]
+    autocomplete_fields = ["upstream"]
+    extra = 0
+
+
+class ModelConfigForm(forms.ModelForm):
+    def clean_profile(self) -> dict:
+        profile = self.cleaned_data["profile"] or {}
+        try:
+            typed_overrides(profile)
+        except (ValueError, AttributeError) as exc:
+            raise ValidationError(f"{exc}.")
+        return profile
+
+
+@admin.register(ModelConfig)
+class ModelConfigAdmin(LinesMixin, ModelAdmin):
+    form = ModelConfigForm
+    list_display = ["name", "also_known_as", "served_by", "reasoning", "lenient", "enabled"]
+    list_filter = ["enabled", "reasoning", "lenient", ("routes__upstream", admin.RelatedOnlyFieldListFilter)]
+    search_fields = ["name", "aliases", "routes__upstream_model"]
+    inlines = [RouteInline]
+    actions = ["enable", "disable"]
+    fieldsets = [
+        (None, {"fields": ["name", "aliases", "enabled"]}),
+        ("Requests", {"fields": ["system_prompt", "max_output_tokens", "reasoning", "lenient"]}),
+        ("What the model can do", {"fields": ["profile", "prices"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelConfig]:
+        return super().get_queryset(request).prefetch_related("routes__upstream")
+
+    @display(description="aliases")
+    def also_known_as(self, model: ModelConfig) -> str:
+        return ", ".join(model.aliases) or "-"
+
+    @display(description="served by")
+    def served_by(self, model: ModelConfig) -> str:
+        routes = [route for route in model.routes.all() if route.enabled]
+        return ", ".join(f"{route.upstream.name}/{route.upstream_model}" for route in routes) or "nothing"
+
+    @admin.action(description="Enable", permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[ModelConfig]) -> None:
+        self.message_user(request, f"{queryset.update(enabled=True)} enabled; in force within a second.")
+
+    @admin.action(description="Disable: unknown to callers", permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[ModelConfig]) -> None:
+        self.message_user(request, f"{queryset.update(enabled=False)} disabled; in force within a second.")
