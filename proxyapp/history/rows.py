@@ -7,28 +7,41 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import zstandard
+from django.db import models
 from django.utils import timezone
-from msgspec import Struct
 
 from proxyapp.engine.record import AttemptRecord, Begun, Ended
-from proxyapp.models.history import Outcome, RequestAttempt, RequestContent, RequestLog
+from proxyapp.models.history import CostState, Outcome, RequestAttempt, RequestContent, RequestLog
 
 COMPRESSION = 3
 MOST_ATTEMPTS = 100
 INTEGER = 2**31 - 1
 SMALL = 2**15 - 1
 BIG = 2**63 - 1
+OUTCOMES = frozenset(Outcome.values)
+INTERRUPTED = Outcome.INTERRUPTED.value
+UNPRICED = CostState.UNPRICED.value
 
 _local = threading.local()
-_LENGTHS = {
-    model: {field.attname: field.max_length for field in model._meta.concrete_fields}
-    for model in (RequestLog, RequestAttempt, RequestContent)
-}
+_json = msgspec.json.Encoder().encode
 
 
-class Rows(Struct):
-    """What one exchange becomes. `attempts` and `content` still lack the number of their log row."""
+def _lengths(model: type[models.Model]) -> list[tuple[str, int | None]]:
+    """The text columns with the most they take; None = any length."""
+    texts = models.CharField, models.TextField
+    return [(field.attname, field.max_length) for field in model._meta.concrete_fields if isinstance(field, texts)]
+
+
+LOG_TEXTS, ATTEMPT_TEXTS, CONTENT_TEXTS = map(_lengths, (RequestLog, RequestAttempt, RequestContent))
+
+
+class Rows(msgspec.Struct):
+    """What one exchange becomes: all columns, save that `attempts` and `content` lack the number of their log row.
+
+    Values are as the drivers take them; a JSON column's is text.
+    """
 
     log: dict[str, Any]
     attempts: list[dict[str, Any]]
@@ -40,7 +53,7 @@ class Rows(Struct):
 
     @property
     def is_complete(self) -> bool:
-        return bool(self.log["outcome"] != Outcome.INTERRUPTED)
+        return bool(self.log["outcome"] != INTERRUPTED)
 
 
 def to_rows(record: Ended) -> Rows:
@@ -50,7 +63,7 @@ def to_rows(record: Ended) -> Rows:
         raise ValueError("a record without a request id")
     created_at = _moment(begun.started)
     return Rows(
-        log=_fit(RequestLog, _asked(begun, created_at) | _answered(record)),
+        log=_fit(LOG_TEXTS, _asked(begun, created_at) | _answered(record)),
         attempts=[_attempt(i, attempt) for i, attempt in enumerate(record.attempts[:MOST_ATTEMPTS])],
         content=_content(record, created_at),
     )
@@ -58,7 +71,7 @@ def to_rows(record: Ended) -> Rows:
 
 def interrupted(begun: Begun) -> Ended:
     """The end of an exchange whose process died while it ran."""
-    return Ended(begun=begun, outcome=Outcome.INTERRUPTED.value)
+    return Ended(begun=begun, outcome=INTERRUPTED)
 
 
 def _asked(begun: Begun, created_at: datetime) -> dict[str, Any]:
@@ -78,12 +91,12 @@ def _asked(begun: Begun, created_at: datetime) -> dict[str, Any]:
 
 
 def _answered(record: Ended) -> dict[str, Any]:
-    ran = record.outcome != Outcome.INTERRUPTED
+    ran = record.outcome != INTERRUPTED
     return {
         "upstream": record.upstream,
         "upstream_model": record.upstream_model,
         "status": _count(record.status or None, SMALL),
-        "outcome": record.outcome if record.outcome in Outcome.values else Outcome.ERROR.value,
+        "outcome": record.outcome if record.outcome in OUTCOMES else Outcome.ERROR.value,
         "error": record.error,
         "fresh_input": _count(record.fresh_input),
         "cache_read": _count(record.cache_read),
@@ -92,6 +105,8 @@ def _answered(record: Ended) -> dict[str, Any]:
         "output": _count(record.output),
         "reasoning": _count(record.reasoning),
         "usage_estimated": record.usage_estimated,
+        "cost_nanos": None,
+        "cost_state": UNPRICED,
         "duration_ms": _ms(record.duration_ms) if ran else None,
         "first_byte_ms": _ms(record.first_byte_ms),
         "overhead_ms": _ms(record.overhead_ms),
@@ -101,7 +116,7 @@ def _answered(record: Ended) -> dict[str, Any]:
 
 def _attempt(position: int, attempt: AttemptRecord) -> dict[str, Any]:
     return _fit(
-        RequestAttempt,
+        ATTEMPT_TEXTS,
         {
             "position": position,
             "upstream": attempt.upstream,
@@ -121,19 +136,19 @@ def _content(record: Ended, created_at: datetime) -> dict[str, Any]:
     layers = {name: getattr(kept, name) if kept else None for name in RequestContent.LAYERS}
     row = {
         "created_at": created_at,
-        "sizes": {name: len(data) for name, data in layers.items() if data is not None},
+        "sizes": _text({name: len(data) for name, data in layers.items() if data is not None}),
         "truncated": bool(kept and kept.truncated),
-        "notes": [[_clean(path), _clean(sentence), dropped] for path, sentence, dropped in record.notes],
+        "notes": _text([[_clean(path), _clean(sentence), dropped] for path, sentence, dropped in record.notes]),
         "message": record.message,
         "finish": record.finish,
         "upstream_request_id": record.upstream_request_id,
         "path": record.begun.path,
         "address": record.begun.address,
         "user_agent": record.begun.user_agent,
-        "extra": _clean_values(record.extra),
+        "extra": _text(_clean_values(record.extra)),
     }
     packed = {name: None if data is None else _pack(data) for name, data in layers.items()}
-    return _fit(RequestContent, row | packed)
+    return _fit(CONTENT_TEXTS, row | packed)
 
 
 def _pack(data: bytes) -> bytes:
@@ -143,9 +158,16 @@ def _pack(data: bytes) -> bytes:
     return packer.compress(data)
 
 
-def _fit(model: Any, row: dict[str, Any]) -> dict[str, Any]:
-    lengths = _LENGTHS[model]
-    return {name: _clean(value)[: lengths[name]] if isinstance(value, str) else value for name, value in row.items()}
+def _text(value: Any) -> str:
+    return _json(value).decode()
+
+
+def _fit(texts: list[tuple[str, int | None]], row: dict[str, Any]) -> dict[str, Any]:
+    for name, most in texts:
+        value = row[name]
+        if value and ("\0" in value or (most and len(value) > most)):
+            row[name] = _clean(value)[:most]
+    return row
 
 
 def _clean(text: str) -> str:

@@ -1,22 +1,23 @@
 """Puts batches of finished exchanges into the database, each in one short transaction, any number of times.
 
-Plain `executemany`, because `bulk_create` holds the interpreter twice as long and gives no ids back beside
-`ignore_conflicts`.
+COPY on PostgreSQL and `executemany` elsewhere: `bulk_create` holds the interpreter several times as long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
-from django.db import connections, models, transaction
+from django.db import IntegrityError, connections, models, transaction
 
 from proxyapp.history.rows import Rows
 from proxyapp.models.history import Outcome, RequestAttempt, RequestContent, RequestLog
 
-CONVERTED = (models.DateTimeField, models.BinaryField, models.JSONField)
-"""Fields whose values a driver does not take as they are."""
+Row = dict[str, Any]
+TRIES = 3
 
 
 def store(batch: Iterable[Rows], using: str = "default") -> list[Rows]:
@@ -26,13 +27,19 @@ def store(batch: Iterable[Rows], using: str = "default") -> list[Rows]:
         known = by_id.get(rows.request_id)
         if known is None or (rows.is_complete and not known.is_complete):
             by_id[rows.request_id] = rows
+    for _ in range(TRIES - 1):
+        with suppress(IntegrityError):  # a sibling wrote the same rows at the same moment: next time they are seen
+            return _store(by_id, using)
+    return _store(by_id, using)
+
+
+def _store(by_id: dict[str, Rows], using: str) -> list[Rows]:
     with transaction.atomic(using=using):
         new = _not_yet_there(by_id, using)
         _insert(RequestLog, [rows.log for rows in new], using)
         numbers = dict(_logs(new, using).values_list("request_id", "id"))
-        tries = [attempt | {"log_id": numbers[rows.request_id]} for rows in new for attempt in rows.attempts]
-        _insert(RequestAttempt, tries, using)
-        _insert(RequestContent, [rows.content | {"log_id": numbers[rows.request_id]} for rows in new], using)
+        _insert(RequestAttempt, [_of(numbers, rows, attempt) for rows in new for attempt in rows.attempts], using)
+        _insert(RequestContent, [_of(numbers, rows, rows.content) for rows in new], using)
     return new
 
 
@@ -59,33 +66,33 @@ def remove(numbers: Sequence[int], using: str = "default") -> tuple[int, int, in
     return RequestLog.objects.using(using).filter(id__in=numbers)._raw_delete(using), attempts, contents
 
 
-def _insert(model: type[models.Model], rows: Sequence[dict[str, Any]], using: str) -> None:
+def _of(numbers: dict[str, int], rows: Rows, row: Row) -> Row:
+    row["log_id"] = numbers[rows.request_id]
+    return row
+
+
+def _insert(model: type[models.Model], rows: Sequence[Row], using: str) -> None:
     if not rows:
         return
     connection = connections[using]
-    fields = _fields(model)
-    names = ", ".join(connection.ops.quote_name(field.column) for field, _, _ in fields)
-    places = ", ".join(["%s"] * len(fields))
-    table = connection.ops.quote_name(model._meta.db_table)
+    if "created_at" in rows[0]:
+        adapt = connection.ops.adapt_datetimefield_value
+        rows = [row | {"created_at": adapt(row["created_at"])} for row in rows]
+    columns, places, values = _columns(model)
+    into = f'"{model._meta.db_table}" ({columns})'
     with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT DO NOTHING",  # noqa: S608
-            [
-                [
-                    field.get_db_prep_save(row.get(field.attname, default), connection) if converted
-                    else row.get(field.attname, default)
-                    for field, default, converted in fields
-                ]
-                for row in rows
-            ],
-        )  # fmt: skip
+        if connection.vendor == "postgresql":
+            with connection.wrap_database_errors, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(values(row))
+        else:
+            statement = f"INSERT INTO {into} VALUES ({places})"  # noqa: S608 (names of our own columns)
+            cursor.executemany(statement, [values(row) for row in rows])
 
 
-@lru_cache
-def _fields(model: type[models.Model]) -> list[tuple[Any, Any, bool]]:
-    """(field, default, whether it must be converted) of all columns but an automatic number."""
-    return [
-        (field, None if field.primary_key else field.get_default(), isinstance(field, CONVERTED))
-        for field in model._meta.concrete_fields
-        if not isinstance(field, models.AutoField)
-    ]
+@cache
+def _columns(model: type[models.Model]) -> tuple[str, str, Callable[[Row], tuple[Any, ...]]]:
+    """Names, placeholders, and what takes a row's values in their order; without an automatic number."""
+    fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
+    names = ", ".join(f'"{field.column}"' for field in fields)
+    return names, ", ".join(["%s"] * len(fields)), itemgetter(*(field.attname for field in fields))

@@ -171,9 +171,11 @@ class Writer:
         """Moves one batch of every segment in hand. How many records that were. Raises Away."""
         if look:
             self._look()
-        moved = sum(self._move_safely(reader) for reader in list(self._readers.values()))
-        self.stats.segments = len(self._readers)
-        self.stats.waiting_bytes = sum(reader.waiting for reader in self._readers.values())
+        try:
+            moved = sum(self._move_safely(reader) for reader in list(self._readers.values()))
+        finally:
+            self.stats.segments = len(self._readers)
+            self.stats.waiting_bytes = sum(reader.waiting for reader in self._readers.values())
         if self.stats.away_since is not None and moved:
             log.warning("the database is back, history is being written")
             self.stats.away_since = None
