@@ -32,8 +32,25 @@ class LeanRequest(ASGIRequest):
     """A Django request whose body is still on the wire: `await read_body()`."""
 
     def __init__(self, scope: dict[str, Any], receive: Receive, max_body_bytes: int) -> None:
-        super().__init__(scope, io.BytesIO())
+        # Not ASGIRequest's own __init__: it copies every header into META, which nobody reads here.
+        self.scope = scope
+        self.path = self.path_info = scope["path"]
+        self.script_name = ""
+        self.method = scope["method"].upper()
+        self.resolver_match = None
+        self._stream = io.BytesIO()
+        self._read_started = False
+        self._post_parse_error = False
         self.lower_headers = _headers(scope)
+        client = scope.get("client") or ("", 0)
+        self.META = {
+            "REQUEST_METHOD": self.method,
+            "PATH_INFO": self.path,
+            "SCRIPT_NAME": "",
+            "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
+            "REMOTE_ADDR": client[0],
+            "CONTENT_TYPE": self.lower_headers.get("content-type", ""),
+        }
         self._receive = receive
         self._max_body_bytes = max_body_bytes
         self.on_body_read: Callable[[], None] | None = None

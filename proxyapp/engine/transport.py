@@ -7,6 +7,7 @@ out (direct, or a proxy URL). Redirects are never followed, cookies never kept, 
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import ssl
 from collections.abc import Mapping
@@ -105,7 +106,7 @@ class Transport:
         """
         request = httpx.Request(
             outbound.method,
-            outbound.url,
+            _parsed(outbound.url),
             headers=list(outbound.headers.items()),
             content=outbound.body,
             extensions={"timeout": {"connect": timeouts.connect, "read": None, "pool": None}},
@@ -175,6 +176,13 @@ class GuardedResolver(AbstractResolver):
         await self._inner.close()
 
 
+@functools.lru_cache(maxsize=1024)
+def _parsed(url: str) -> httpx.URL:
+    """Configured addresses are few, parsing one costs as much as the rest of a request's head."""
+    return httpx.URL(url)
+
+
+@functools.lru_cache(maxsize=1024)
 def is_forbidden(address: str) -> bool:
     """Is it an address that no upstream may have? False for anything that is no IP address."""
     try:

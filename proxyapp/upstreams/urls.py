@@ -6,6 +6,7 @@ path (`https://relay.example/https://api.anthropic.com`): only what follows the 
 
 from __future__ import annotations
 
+import functools
 import re
 
 _VERSION = re.compile(r"^v\d+(?:(?:alpha|beta|preview)\d*)?$")
@@ -20,6 +21,7 @@ _ENDPOINTS = (
 )
 
 
+@functools.lru_cache(maxsize=1024)
 def endpoint(base_url: str, path: str, *, version: str = "v1") -> str:
     """`base_url` + version + `path` (which begins with `/`), nothing doubled; a query string stays at the end."""
     base, mark, query = base_url.partition("?")
