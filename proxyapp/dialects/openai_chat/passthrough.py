@@ -133,8 +133,8 @@ class ChatTap:
         if not self.has_content and delta is not None:
             self.has_content = is_content(delta)
         if choice.finish_reason and self.glimpse.finish is None:
+            # Not the end yet: the usage chunk and [DONE] follow. A stream without [DONE] is judged by the finish.
             self.glimpse.finish = finish_of(choice)
-            self.is_done = True
             if choice.finish_reason in FAILED_FINISH and self.glimpse.error is None:
                 self.glimpse.error = errors.reported(choice.error or "The upstream ended the answer with an error.")
 
