@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PREVIOUS := .venv-previous
 MANAGE := $(BIN)/python manage.py
 UV := $(shell command -v uv 2>/dev/null)
 PYTEST_ARGS ?=
@@ -29,6 +30,12 @@ $(VENV)/.dev: requirements-dev.txt
 	$(call install,requirements-dev.txt,$@)
 	@touch $(VENV)/.run
 
+# The SDKs of the generation before, which tests/sdk drives beside the newest ones.
+$(PREVIOUS)/.sdk: VENV := $(PREVIOUS)
+$(PREVIOUS)/.sdk: BIN := $(PREVIOUS)/bin
+$(PREVIOUS)/.sdk: requirements-sdk-previous.txt
+	$(call install,requirements-sdk-previous.txt,$@)
+
 run: $(VENV)/.run  ## install, migrate, create what a first start needs, serve on http://127.0.0.1:8000
 	@$(MANAGE) bootstrap && exec $(MANAGE) serve
 
@@ -36,13 +43,13 @@ dev: $(VENV)/.dev  ## as run, restarting on changes of the code
 	@$(MANAGE) bootstrap && exec $(MANAGE) serve --reload
 
 # The coverage that pyproject.toml asks for is enforced by pytest-cov. A part of the suite: PYTEST_ARGS="--no-cov tests/ir".
-test: $(VENV)/.dev  ## the whole test suite with its coverage; REQUIRE_SERVICES=1 turns skips into failures
+test: $(VENV)/.dev $(PREVIOUS)/.sdk  ## the whole test suite with its coverage; REQUIRE_SERVICES=1 turns skips into failures
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.dev  ## only what needs no real server, no browser and no patience
 	@$(BIN)/python -m pytest -n 2 -m "not slow" $(PYTEST_ARGS)
 
-test-postgres: $(VENV)/.dev  ## the whole suite on the server in DATABASE_URL (postgres://…); it makes a test database there
+test-postgres: $(VENV)/.dev $(PREVIOUS)/.sdk  ## the whole suite on the server in DATABASE_URL (postgres://…); it makes a test database there
 	@case "$$DATABASE_URL" in postgres*://*) ;; *) echo "Give DATABASE_URL=postgres://user:password@host:5432/name" >&2; exit 2;; esac
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
@@ -63,6 +70,7 @@ bench: $(VENV)/.dev  ## CPU per request on one core against a loopback upstream
 lock: $(VENV)/.dev  ## requirements*.in to pinned, hashed requirements*.txt (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements.in -o requirements.txt
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements-dev.in -o requirements-dev.txt
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements-sdk-previous.in -o requirements-sdk-previous.txt
 
-clean:  ## remove the virtual environment and caches (never data/)
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.* htmlcov
+clean:  ## remove the virtual environments and caches (never data/)
+	@rm -rf $(VENV) $(PREVIOUS) .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.* htmlcov
