@@ -105,23 +105,33 @@ class ChatDecoder:
             self._take_finish(choice, events)
 
     def _delta(self, delta: Delta, events: list[ev.Event]) -> None:
-        content = delta.content
-        entries = delta.reasoning_details
-        if entries:
-            self._take_details(entries, details.text_of(delta), events)
-        elif delta.reasoning_content or delta.reasoning or delta.thinking_blocks:
+        if delta.reasoning_details or delta.reasoning_content or delta.reasoning or delta.thinking_blocks:
+            self._think(delta, events)
+        for name, take in _TAKERS:
+            if value := getattr(delta, name):
+                take(self, value, events)
+
+    def _think(self, delta: Delta, events: list[ev.Event]) -> None:
+        if delta.reasoning_details:
+            self._take_details(delta.reasoning_details, details.text_of(delta), events)
+        else:
             self._say(Reasoning, details.text_of(delta), events)
-        if content:
-            if type(content) is str:
-                self._say(Text, content, events)
+
+    def _take_content(self, value: Any, events: list[ev.Event]) -> None:
+        """A string, or a list of parts (Mistral's reasoning models, corpus mistral-reasoning)."""
+        if type(value) is str:
+            self._say(Text, value, events)
+            return
+        for item in value if isinstance(value, list) else ():
+            if not isinstance(item, dict):
+                continue
+            if item.get("type") == "thinking":
+                self._say(Reasoning, thinking_text(item.get("thinking")), events)
             else:
-                self._take_list(content, events)
-        if delta.refusal:
-            self._say(Refusal, as_text(delta.refusal), events)
-        if delta.tool_calls or delta.function_call:
-            self._take_calls(delta, events)
-        if delta.annotations or delta.audio or delta.images:
-            self._take_rest(delta, events)
+                self._say(Text, as_text(item.get("text")), events)
+
+    def _take_refusal(self, value: Any, events: list[ev.Event]) -> None:
+        self._say(Refusal, as_text(value), events)
 
     def _say(self, kind: type[Part], text: str, events: list[ev.Event]) -> None:
         """More text of a Text, Refusal or Reasoning part, which is opened if it is not."""
@@ -132,7 +142,7 @@ class ChatDecoder:
                 return
             if type(self._open) is not kind:
                 self._shut(events)
-                self._begin(Reasoning() if kind is Reasoning else kind(text=""), events)  # type: ignore[call-arg]
+                self._begin(self._thought() if kind is Reasoning else kind(text=""), events)  # type: ignore[call-arg]
         events.append(ev.ReasoningDelta(text) if kind is Reasoning else ev.TextDelta(text))
 
     def _must_wait(self, action: Callable[[list[ev.Event]], None], events: list[ev.Event]) -> bool:
@@ -147,6 +157,9 @@ class ChatDecoder:
         held, self._held = self._held, []
         for action in held:
             action(events)
+
+    def _thought(self) -> Reasoning:
+        return Reasoning(meta=details.owner(self._side))
 
     def _begin(self, part: Part, events: list[ev.Event]) -> None:
         self._open = part
@@ -176,16 +189,6 @@ class ChatDecoder:
         self._shut(events)
         events += [ev.PartStarted(part), ev.PartEnded()]
 
-    def _take_list(self, content: Any, events: list[ev.Event]) -> None:
-        """Content as a list of parts (Mistral's reasoning models, corpus mistral-reasoning)."""
-        for item in content if isinstance(content, list) else ():
-            if not isinstance(item, dict):
-                continue
-            if item.get("type") == "thinking":
-                self._say(Reasoning, thinking_text(item.get("thinking")), events)
-            else:
-                self._say(Text, as_text(item.get("text")), events)
-
     def _take_details(self, value: Any, plain: str, events: list[ev.Event]) -> None:
         """OpenRouter sends the same text in `reasoning` and in the details; the details are used."""
         if self._must_wait(partial(self._take_details, value, plain), events):
@@ -196,30 +199,36 @@ class ChatDecoder:
         for entry in entries:
             if entry.get("type") == details.ENCRYPTED:
                 proof = details.entry_proof(entry)
-                self._whole(Reasoning(signature=proof, family=details.FAMILY, redacted=True), events)
+                meta = details.owner(self._side)
+                self._whole(Reasoning(signature=proof, family=details.FAMILY, redacted=True, meta=meta), events)
                 continue
             text, rest = details.split(entry)
             if self._entry is not None and not details.continues(self._entry, rest):
                 self._shut(events)
             if type(self._open) is not Reasoning and not text:
                 self._shut(events)
-                self._begin(Reasoning(), events)
+                self._begin(self._thought(), events)
             self._say(Reasoning, text, events)
             self._entry = details.merged(self._entry, rest)
 
-    def _take_calls(self, delta: Delta, events: list[ev.Event]) -> None:
+    def _take_calls(self, value: Any, events: list[ev.Event]) -> None:
         self._shut(events)
-        if delta.tool_calls:
-            self._calls.take(delta.tool_calls, events)
-        if isinstance(delta.function_call, dict):
-            self._calls.take([{"index": -1, "function": delta.function_call}], events)
+        self._calls.take(value, events)
 
-    def _take_rest(self, delta: Delta, events: list[ev.Event]) -> None:
-        for raw in delta.annotations if isinstance(delta.annotations, list) else ():
-            if (citation := citation_of(raw)) is not None:
-                self._citations.append(citation)
-        self._audio.take(delta.audio)
-        for raw in delta.images if isinstance(delta.images, list) else ():
+    def _take_function_call(self, value: Any, events: list[ev.Event]) -> None:
+        if isinstance(value, dict):
+            self._take_calls([{"index": -1, "function": value}], events)
+
+    def _take_audio(self, value: Any, events: list[ev.Event]) -> None:
+        self._audio.take(value)
+
+    def _take_annotations(self, value: Any, events: list[ev.Event]) -> None:
+        """They wait for the end of their text: a whole answer has them beside it, a stream after it."""
+        found = map(citation_of, value if isinstance(value, list) else ())
+        self._citations += [citation for citation in found if citation is not None]
+
+    def _take_images(self, value: Any, events: list[ev.Event]) -> None:
+        for raw in value if isinstance(value, list) else ():
             if (image := image_of(raw)) is not None:
                 self._whole(image, events)
 
@@ -255,6 +264,8 @@ class ChatDecoder:
         self._shut(events)
         if (audio := self._audio.whole()) is not None:
             self._whole(audio, events)
+        if self._citations:
+            self._side.drop("annotations", "The upstream gave sources after the text that they belong to.")
 
     def _kind_of(self, word: str) -> FinishKind:
         """Calls win over a stop, a cut or filtered answer wins over calls (3.2, rule 1)."""
@@ -272,6 +283,17 @@ class ChatDecoder:
         self._ended = True
         counts = self._counts() if self._started else []
         return [*counts, ev.Failed(error)]
+
+
+_TAKERS: tuple[tuple[str, Callable[[ChatDecoder, Any, list[ev.Event]], None]], ...] = (
+    ("annotations", ChatDecoder._take_annotations),
+    ("content", ChatDecoder._take_content),
+    ("refusal", ChatDecoder._take_refusal),
+    ("tool_calls", ChatDecoder._take_calls),
+    ("function_call", ChatDecoder._take_function_call),
+    ("audio", ChatDecoder._take_audio),
+    ("images", ChatDecoder._take_images),
+)
 
 
 def _started(chunk: Chunk, model: str) -> ev.Started:

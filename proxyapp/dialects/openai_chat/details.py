@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxyapp.dialects import jsonio
+from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.dialects.openai_chat.content import thinking_text
 from proxyapp.dialects.signatures import Sealer, account_hash, is_sealed
 from proxyapp.ir.parts import Part, Reasoning
@@ -104,7 +105,12 @@ def _is_ours(part: Reasoning, group: str, account: str) -> bool:
     proof = part.meta.get("proof")
     if proof is None:
         return True
-    return bool(proof["group"] == group.replace(".", "_") and proof["account"] == account_hash(account))
+    return proof["group"] in (group, group.replace(".", "_")) and proof["account"] in (account, account_hash(account))
+
+
+def owner(side: UpstreamSide) -> dict[str, Any]:
+    """The `meta` of a reasoning part that this upstream made: who may see its proof again."""
+    return {"proof": {"group": side.profile.model_group, "account": side.account}}
 
 
 def split(entry: dict[str, Any]) -> tuple[str, dict[str, Any]]:
