@@ -1,0 +1,302 @@
+"""A document in the database: all or nothing, nothing the second time, and never a secret in what is told."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from accounts.keys import digest
+from accounts.models import ApiKey, Client
+from proxyapp.config.build import build_snapshot
+from proxyapp.config.declare import apply, plan
+from proxyapp.config.reading import DeclarationError, read
+from proxyapp.models import ModelConfig, Proxy, ProxyPool, Route, Upstream, UpstreamKey
+from proxyapp.models.config import current_version
+
+pytestmark = pytest.mark.django_db
+
+WHOLE = """
+proxy_pools:
+  - name: eu
+    strategy: random
+    on_exhausted: fail
+    proxies:
+      - {name: p1, url: "http://user:pass-word@127.0.0.1:3128"}
+      - {name: p2, url: "socks5://127.0.0.1:1080"}
+upstreams:
+  - name: anthropic
+    kind: anthropic
+    base_url: https://api.anthropic.com/v1/messages
+    keys: [{name: main, value: "env:ANTHROPIC_API_KEY", weight: 2}]
+    allow_caller_keys: true
+    timeouts: {connect: 5}
+    headers: {x-team: blue-secret}
+    retries: 1
+  - {name: local, kind: openai_compatible, base_url: "http://127.0.0.1:8001"}
+models:
+  - name: claude-sonnet-4-5
+    aliases: [sonnet]
+    routes:
+      - {upstream: anthropic, model: claude-sonnet-4-5-20250929}
+      - {upstream: local, priority: 1, weight: 3}
+    max_output_tokens: 4096
+    lenient: true
+    profile: {sampling: false}
+clients:
+  - name: alice
+    limits: {rpm: 60, concurrency: 10}
+    models: ["claude-*"]
+    keys:
+      - {name: laptop, value: "sk-dg-alices-own-key", expires: 2099-01-31, allowed_ips: [10.0.0.0/8]}
+      - {name: made}
+"""
+ENVIRON = {"ANTHROPIC_API_KEY": "sk-ant-the-secret", "SECOND": "sk-ant-the-second"}
+
+
+def a_document(text):
+    return read(text, environ=ENVIRON, directory=Path())
+
+
+def applied(text, **options):
+    return apply(a_document(text), **options)
+
+
+def refused(text, **options):
+    with pytest.raises(DeclarationError) as caught:
+        applied(text, **options)
+    return caught.value.problems
+
+
+def test_a_whole_file_is_written_and_told():
+    result = applied(WHOLE)
+    assert result.changes == [
+        "+ proxy pool eu",
+        "+ proxy pool eu proxy p1",
+        "+ proxy pool eu proxy p2",
+        "+ upstream anthropic",
+        "+ upstream anthropic key main",
+        "+ upstream local",
+        "+ model claude-sonnet-4-5",
+        "+ model claude-sonnet-4-5 route anthropic/claude-sonnet-4-5-20250929",
+        "+ model claude-sonnet-4-5 route local/claude-sonnet-4-5",
+        "+ client alice",
+        "+ client alice key laptop",
+        "+ client alice key made",
+    ]
+    snapshot = build_snapshot()
+    upstream = snapshot.upstreams["anthropic"]
+    assert upstream.credentials[0].secret == "sk-ant-the-secret"
+    assert upstream.headers == {"x-team": "blue-secret"}
+    assert (upstream.timeouts.connect, upstream.timeouts.idle, upstream.retries) == (5, 300, 1)
+    assert upstream.base_url == "https://api.anthropic.com/v1/messages"
+    assert snapshot.models["sonnet"].max_output_tokens == 4096
+    key = snapshot.keys[digest("sk-dg-alices-own-key")]
+    assert (key.client, key.client_models, key.limits.rpm) == ("alice", ("claude-*",), 60)
+    assert [proxy.name for proxy in ProxyPool.objects.get().proxies.all()] == ["p1", "p2"]
+
+
+def test_the_second_time_nothing_changes():
+    applied(WHOLE)
+    before = current_version()
+    result = applied(WHOLE)
+    assert (result.changes, result.made) == ([], [])
+    assert current_version() == before
+
+
+def test_a_key_without_value_is_made_once():
+    result = applied(WHOLE)
+    assert [(made.client, made.name) for made in result.made] == [("alice", "made")]
+    key = result.made[0].key
+    assert key.startswith("sk-dg-")
+    assert key not in repr(result)
+    assert ApiKey.objects.get(name="made").digest == digest(key)
+    applied(WHOLE)
+    assert ApiKey.objects.get(name="made").digest == digest(key)
+
+
+def test_a_dry_run_tells_the_same_and_writes_nothing():
+    result = applied(WHOLE, dry_run=True)
+    assert len(result.changes) == 12
+    assert result.made == []
+    assert not Upstream.objects.exists()
+    assert not Client.objects.exists()
+    assert plan(a_document(WHOLE)) == result.changes
+
+
+def test_only_what_differs_is_told():
+    applied(WHOLE)
+    changed = (
+        WHOLE.replace("retries: 1", "retries: 4")
+        .replace("aliases: [sonnet]", "aliases: [sonnet, claude]")
+        .replace("weight: 3", "weight: 1")
+        .replace("rpm: 60", "rpm: 61")
+    )
+    assert applied(changed).changes == [
+        "~ upstream anthropic: retries",
+        "~ model claude-sonnet-4-5: aliases",
+        "~ model claude-sonnet-4-5 route local/claude-sonnet-4-5: weight",
+        "~ client alice: limits.rpm",
+    ]
+
+
+def test_changed_secrets_are_told_without_their_value():
+    applied(WHOLE)
+    changed = (
+        WHOLE.replace("env:ANTHROPIC_API_KEY", "env:SECOND")
+        .replace("blue-secret", "red-secret")
+        .replace("pass-word", "other-word")
+        .replace("sk-dg-alices-own-key", "sk-dg-alices-new-key")
+    )
+    result = applied(changed)
+    assert result.changes == [
+        "~ proxy pool eu proxy p1: url (changed)",
+        "~ upstream anthropic: headers (changed)",
+        "~ upstream anthropic key main: value (changed)",
+        "~ client alice key laptop: value (changed)",
+    ]
+    assert UpstreamKey.objects.get().value.reveal() == "sk-ant-the-second"
+    assert ApiKey.objects.get(name="laptop").digest == digest("sk-dg-alices-new-key")
+    assert ApiKey.objects.get(name="laptop").prefix == "sk-dg-"
+
+
+def test_an_unreadable_secret_counts_as_changed(with_other_encryption_key):
+    applied(WHOLE)
+    with with_other_encryption_key:
+        changes = applied(WHOLE).changes
+        assert "~ upstream anthropic key main: value (changed)" in changes
+        assert UpstreamKey.objects.get().value.reveal() == "sk-ant-the-secret"
+
+
+def test_one_problem_leaves_everything_as_it_was():
+    applied("upstreams: [{name: u, kind: openai}]")
+    problems = refused("upstreams: [{name: u, kind: openai, retries: 9}]\nmodels: [{name: 'a**'}]")
+    assert problems == ["models[0].name: 'a**' holds more than one *."]
+    assert Upstream.objects.get().retries == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("models: [{name: m, routes: [{upstream: x}]}]", 'models[0].routes[0].upstream: no upstream named "x"'),
+        ("upstreams: [{name: u, kind: openai, proxy_pool: p}]", 'upstreams[0].proxy_pool: no proxy pool named "p"'),
+        ("upstreams: [{name: u, kind: opnai}]", "upstreams[0].kind: unknown; did you mean 'openai'?"),
+        ("upstreams: [{name: u, kind: gemini}]", "upstreams[0].kind: 'gemini' is not available in this version; "
+         "there are openai, openai_compatible, anthropic, demo"),
+        ("upstreams: [{name: u, kind: openai, api: chats}]", "upstreams[0].api: unknown; did you mean 'chat'?"),
+        ("upstreams: [{name: u, kind: openai_compatible}]",
+         "upstreams[0].base_url: This kind of upstream has no address "
+         "of its own; give one."),
+        ("upstreams: [{name: u, kind: openai, base_url: 'https://u:p@h'}]",
+         "upstreams[0].base_url: A base URL holds no "
+         "name and password; put the key under keys."),
+        ("upstreams: [{name: u, kind: openai}, {name: u, kind: openai}]", "upstreams[1].name: 'u' is listed twice"),
+        ("upstreams: [{name: 'a b', kind: openai}]",
+         "upstreams[0].name: Use letters, digits, dot, dash and underscore."),
+        ("upstreams: [{name: u, kind: openai, keys: [{name: k, value: ''}]}]", "upstreams[0].keys[0].value: This field "
+         "cannot be blank."),
+        ("models: [{name: m, profile: {sampling: x}}]", "models[0].profile: profile field 'sampling': Expected `bool`, "
+         "got `str`"),
+        ("models: [{name: m}, {name: n, aliases: [m]}]", "models[1].aliases: 'm' already belongs to the model 'm'."),
+        ("clients: [{name: c, models: ['a*b*']}]", "clients[0].models: 'a*b*' holds more than one *."),
+        ("clients: [{name: c, keys: [{name: k, expires: soon}]}]", "clients[0].keys[0].expires: give a time such as "
+         "2027-01-31 or 2027-01-31T12:00:00Z"),
+        ("clients: [{name: c, keys: [{name: k, value: short}]}]",
+         "clients[0].keys[0].value: A key must have at least 8 "
+         "characters."),
+        ("clients: [{name: c, keys: [{name: k, allowed_ips: [home]}]}]", "clients[0].keys[0].allowed_ips: 'home' is no "
+         "address and no network such as 10.0.0.0/8."),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_told_with_its_path(text, problem):
+    assert problem in refused(text)
+
+
+def test_one_key_cannot_belong_to_two():
+    applied("clients: [{name: a, keys: [{name: k, value: sk-dg-the-same-key}]}]")
+    problems = refused("clients: [{name: b, keys: [{name: k, value: sk-dg-the-same-key}]}]")
+    assert problems == ["clients[0].keys[0].value: this key already belongs to a/k"]
+
+
+def test_an_alias_may_move_from_one_model_to_another():
+    applied("models: [{name: a, aliases: [x]}, {name: b}]")
+    assert applied("models: [{name: b, aliases: [x]}, {name: a}]").changes == [
+        "~ model b: aliases",
+        "~ model a: aliases",
+    ]
+
+
+def test_parts_are_matched_exactly_where_they_are_listed():
+    applied(WHOLE)
+    text = """
+    upstreams: [{name: anthropic, kind: anthropic, keys: [{name: other, value: sk-other}]}]
+    models: [{name: claude-sonnet-4-5, routes: [{upstream: local}]}]
+    proxy_pools: [{name: eu, proxies: [{name: p2, url: "socks5://127.0.0.1:1080"}]}]
+    """
+    changes = applied(text).changes
+    assert "- upstream anthropic key main" in changes
+    assert "- model claude-sonnet-4-5 route anthropic/claude-sonnet-4-5-20250929" in changes
+    assert "- proxy pool eu proxy p1" in changes
+    assert Route.objects.count() == Proxy.objects.count() == UpstreamKey.objects.count() == 1
+
+
+def test_parts_that_are_not_listed_are_left_alone():
+    applied(WHOLE)
+    applied("upstreams: [{name: anthropic, kind: anthropic}]\nmodels: [{name: claude-sonnet-4-5}]")
+    assert UpstreamKey.objects.count() == 1
+    assert Route.objects.count() == 2
+
+
+def test_further_keys_of_a_client_go_with_prune_alone():
+    applied(WHOLE)
+    text = "clients: [{name: alice, keys: [{name: laptop, value: sk-dg-alices-own-key}]}]"
+    applied(text)
+    assert ApiKey.objects.count() == 2
+    assert "- client alice key made" in applied(text, prune=True).changes
+    assert ApiKey.objects.count() == 1
+
+
+def test_prune_removes_what_the_sections_do_not_name():
+    applied(WHOLE)
+    assert applied("upstreams: []\nmodels: []", prune=True).changes == [
+        "- model claude-sonnet-4-5",
+        "- upstream anthropic",
+        "- upstream local",
+    ]
+    assert Client.objects.exists()
+    assert ProxyPool.objects.exists()
+
+
+def test_without_prune_nothing_is_removed():
+    applied(WHOLE)
+    assert applied("upstreams: []\nmodels: []\nclients: []\nproxy_pools: []").changes == []
+
+
+def test_an_upstream_in_use_is_not_pruned():
+    applied(WHOLE)
+    problems = refused("upstreams: []", prune=True)
+    assert "upstreams: upstream local cannot be removed, it is still used by" in problems[1]
+    assert "claude-sonnet-4-5" in problems[1]
+    assert Upstream.objects.count() == 2
+
+
+def test_a_route_may_not_lead_to_what_prune_removes():
+    applied(WHOLE)
+    text = "upstreams: [{name: local, kind: openai}]\nmodels: [{name: m, routes: [{upstream: anthropic}]}]"
+    assert refused(text, prune=True) == ['models[0].routes[0].upstream: no upstream named "anthropic"']
+
+
+def test_what_has_no_effect_yet_is_kept_and_said():
+    text = """
+    upstreams: [{name: u, kind: openai, oauth: {refresh_token: x}, proxy_pool: p, api_version: "1"}]
+    proxy_pools: [{name: p}]
+    models: [{name: m, reasoning: high, prices: {input: 3, output: 15}}]
+    clients: [{name: c, limits: {tpm: 1000}, budget: {usd: 20.5, per: week}}]
+    """
+    result = applied(text)
+    paths = [warning.partition(":")[0] for warning in result.warnings]
+    assert paths == ["upstreams[0].oauth", "upstreams[0].api_version", "upstreams[0].proxy_pool", "models[0].reasoning",
+                     "models[0].prices", "clients[0].limits.tpm", "clients[0].budget"]  # fmt: skip
+    assert ModelConfig.objects.get().prices == {"input": 3.0, "output": 15.0}
+    client = Client.objects.get()
+    assert (client.tpm, client.budget_usd, client.budget_per) == (1000, Decimal("20.5"), "week")
+    assert applied(text).changes == []

@@ -1,0 +1,116 @@
+"""The declarative file from text to typed values: every mistake is told with its path."""
+
+import json
+
+import pytest
+
+from proxyapp.config.reading import DeclarationError, read
+
+
+@pytest.fixture
+def problems(tmp_path):
+    """The sentences that a text is refused with."""
+
+    def call(text, **environ):
+        with pytest.raises(DeclarationError) as caught:
+            read(text, environ=environ, directory=tmp_path)
+        return caught.value.problems
+
+    return call
+
+
+@pytest.fixture
+def document(tmp_path):
+    def call(text, **environ):
+        return read(text, environ=environ, directory=tmp_path)
+
+    return call
+
+
+def test_yaml_and_json_mean_the_same(document):
+    data = {"models": [{"name": "m", "aliases": ["n"], "routes": [{"upstream": "u", "model": "x"}]}]}
+    yaml = "models:\n  - name: m\n    aliases: [n]\n    routes:\n      - {upstream: u, model: x}\n"
+    assert document(json.dumps(data)) == document(yaml)
+
+
+def test_a_section_that_is_left_out_differs_from_an_empty_one(document):
+    assert document("models: []").models == []
+    assert document("models: []").upstreams is None
+    assert document("").models is None
+
+
+def test_plain_words_stay_words(document):
+    read = document(
+        "models: [{name: m, reasoning: off}]\nclients: [{name: no, keys: [{name: on, expires: 2027-01-31}]}]"
+    )
+    assert read.models[0].reasoning == "off"
+    assert read.clients[0].name == "no"
+    assert read.clients[0].keys[0].expires == "2027-01-31"
+
+
+def test_unknown_words_are_told_with_the_nearest_known_one(problems):
+    assert problems("modls: []") == ["modls: unknown; did you mean 'models'?"]
+    assert problems("models: [{name: m, rotes: []}]") == ["models[0].rotes: unknown; did you mean 'routes'?"]
+    assert problems("upstreams: [{name: u, kind: openai, timeouts: {conect: 1}}]") == [
+        "upstreams[0].timeouts.conect: unknown; did you mean 'connect'?"
+    ]
+    assert problems("zzz: 1") == ["zzz: unknown; known here: proxy_pools, upstreams, models, clients"]
+
+
+def test_all_unknown_words_are_told_at_once(problems):
+    assert len(problems("a: 1\nb: 2\nmodels: [{name: m, x: 1}]")) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("models: [{}]", "models[0]: Object missing required field `name`"),
+        ("models: [{name: 3}]", "models[0].name: Expected `str`, got `int`"),
+        ("models: [{name: m, reasoning: of}]",
+         "models[0].reasoning: must be one of auto, off, low, medium, high, xhigh, "
+         "not 'of'"),
+        ("models: [{name: m, routes: [{upstream: u, priority: x}]}]", "models[0].routes[0].priority: Expected `int`, "
+         "got `str`"),
+        ("models: [{name: m, max_output_tokens: 0}]", "models[0].max_output_tokens: Expected `int` >= 1"),
+        ("models: [b", "line 1, column 11: expected ',' or ']', but got '<stream end>'"),
+        ("models: []\nmodels: []", "line 2, column 1: 'models' is given twice"),
+        ("? [a]\n: b", "line 1, column 3: a key must be a word"),
+        ("- a", "The file must be an object with proxy_pools, upstreams, models, clients."),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_with_their_place(problems, text, problem):
+    assert problems(text) == [problem]
+
+
+def test_references_are_resolved_where_secrets_stand(document, tmp_path):
+    (tmp_path / "key").write_text("from-the-file\n")
+    text = """
+    upstreams:
+      - name: u
+        kind: openai
+        headers: {x-a: "env:HEADER", x-b: plain}
+        keys:
+          - {name: a, value: "env:KEY"}
+          - {name: b, value: "file:key"}
+    """
+    upstream = document(text, KEY="from-the-environment", HEADER="blue").upstreams[0]
+    assert [key.value for key in upstream.keys] == ["from-the-environment", "from-the-file"]
+    assert upstream.headers == {"x-a": "blue", "x-b": "plain"}
+
+
+def test_ordinary_text_is_no_reference(document):
+    assert document('clients: [{name: c, note: "env:HOME"}]').clients[0].note == "env:HOME"
+    assert document('models: [{name: m, system_prompt: "file: read it"}]').models[0].system_prompt == "file: read it"
+
+
+def test_missing_references_are_named(problems):
+    text = 'upstreams: [{name: u, kind: openai, keys: [{name: a, value: "env:NOPE"}, {name: b, value: "file:nope"}]}]'
+    assert problems(text) == [
+        "upstreams[0].keys[0].value: the environment variable NOPE is not set",
+        "upstreams[0].keys[1].value: the file nope cannot be read (No such file or directory)",
+    ]
+
+
+def test_a_secret_of_the_wrong_type_is_not_repeated(problems):
+    text = 'upstreams: [{name: u, kind: openai, keys: [{name: a, value: {oops: "sk-secret"}}]}]'
+    assert "sk-secret" not in str(problems(text))
