@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line, with our settings."""
+"""Django's command line, with a bad setting as a sentence instead of a traceback."""
 
 import os
 import sys
@@ -7,9 +7,13 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as exc:
+        sys.exit(f"Dragoman does not start: {exc}")
 
 
 if __name__ == "__main__":
