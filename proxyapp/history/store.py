@@ -62,8 +62,12 @@ def _logs(batch: Iterable[Rows], using: str) -> models.QuerySet[RequestLog]:
 def remove(numbers: Sequence[int], using: str = "default") -> tuple[int, int, int]:
     """Deletes rows by number with all that hangs on them: (requests, attempts, contents)."""
     attempts = RequestAttempt.objects.using(using).filter(log_id__in=numbers)._raw_delete(using)
-    contents = RequestContent.objects.using(using).filter(log_id__in=numbers)._raw_delete(using)
+    contents = remove_contents(numbers, using)
     return RequestLog.objects.using(using).filter(id__in=numbers)._raw_delete(using), attempts, contents
+
+
+def remove_contents(numbers: Sequence[int], using: str = "default") -> int:
+    return RequestContent.objects.using(using).filter(log_id__in=numbers)._raw_delete(using)
 
 
 def _of(numbers: dict[str, int], rows: Rows, row: Row) -> Row:
