@@ -81,6 +81,11 @@ class UpstreamSide(Struct, kw_only=True):
     profile: Profile
     sealer: Sealer
     notes: Notes = field(default_factory=Notes)
+    system_prompt: str = ""
+    """The operator's own, put before the caller's; empty = none. On the translation road the engine puts it into the
+    request, on the pass-through road `patch` does."""
+    max_output: int | None = None
+    """The operator's cap on output tokens; `patch` holds a pass-through body to it."""
     lenient: bool = False
     """The model's switch: what would be refused is dropped with a Note instead."""
     account: str = ""

@@ -16,6 +16,7 @@ from proxyapp.engine.roads import PassThrough, Road, Translation
 from proxyapp.engine.routing import Target
 from proxyapp.engine.snapshot import Model
 from proxyapp.errors import GatewayError, NoHealthyUpstream, UpstreamBroken, UpstreamFault
+from proxyapp.ir.parts import Text
 from proxyapp.ir.profile import Profile
 from proxyapp.ir.request import Request
 from proxyapp.upstreams.contract import Credential, Kind, Outbound
@@ -46,7 +47,7 @@ class Preparation:
         side = self._upstream_side(kind, target, credential)
         if dialect is self._call.dialect:
             return PassThrough(dialect, self._body, target.model, side, self._max_event_bytes)
-        request = self._request()
+        request = with_prompt(self._request(), side.system_prompt)
         client_side = ClientSide(
             sealer=self._sealer,
             new_id=new_id,
@@ -94,12 +95,26 @@ class Preparation:
         return UpstreamSide(
             profile=profile_of(kind, target, self._model),
             sealer=self._sealer,
+            system_prompt=system_prompt(target, self._model),
+            max_output=self._model.max_output_tokens,
             lenient=self._model.lenient,
             account=f"{target.upstream.name}/{credential.name if credential else ''}",
             model=target.model,
             new_id=new_id,
             now=self._now,
         )
+
+
+def system_prompt(target: Target, model: Model) -> str:
+    """The operator's: the upstream's, then the model's."""
+    return "\n\n".join(text for text in (target.upstream.system_prompt, model.system_prompt) if text)
+
+
+def with_prompt(request: Request, prompt: str) -> Request:
+    """The request with the operator's prompt before the caller's, once."""
+    if not prompt or (request.system and request.system[0].text == prompt):
+        return request
+    return msgspec.structs.replace(request, system=[Text(text=prompt), *request.system])
 
 
 def kind_of(target: Target) -> Kind:

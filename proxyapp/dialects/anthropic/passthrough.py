@@ -35,7 +35,29 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     top["model"] = Raw(jsonio.encode(model))
     if "messages" in top and _SEALED in bytes(top["messages"]):
         _unseal(top, side)
+    if side.max_output is not None:
+        _cap(top, side)
+    if side.system_prompt:
+        top["system"] = _with_prompt(top.get("system"), side.system_prompt)
     return jsonio.encode(top)
+
+
+def _cap(top: dict[str, Raw], side: UpstreamSide) -> None:
+    asked = jsonio.decode(top["max_tokens"]) if "max_tokens" in top else None
+    if isinstance(asked, int) and side.max_output is not None and asked > side.max_output:
+        top["max_tokens"] = Raw(jsonio.encode(side.max_output))
+        side.drop("max_tokens", f"The limit was lowered to {side.max_output}, the most allowed.", dropped=False)
+
+
+def _with_prompt(raw: Raw | None, prompt: str) -> Raw:
+    """The operator's system prompt before the caller's, once; the caller's blocks keep their bytes."""
+    own = {"type": "text", "text": prompt}
+    given = jsonio.decode(raw) if raw is not None else None
+    if isinstance(given, list) and raw is not None:
+        return raw if given[:1] == [own] else Raw(jsonio.encode([own, *_raws.decode(raw)]))
+    if isinstance(given, str) and given:
+        return Raw(jsonio.encode([own, {"type": "text", "text": given}]))
+    return Raw(jsonio.encode([own]))
 
 
 def _unseal(top: dict[str, Raw], side: UpstreamSide) -> None:

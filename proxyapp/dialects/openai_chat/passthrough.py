@@ -20,6 +20,7 @@ from proxyapp.ir.response import Finish, FinishKind
 
 _MARK = PREFIX.encode()
 _LIMITS = ("max_tokens", "max_completion_tokens")
+_raws = msgspec.json.Decoder(list[Raw])
 _NEED_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
@@ -36,6 +37,10 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
         for name in _NEED_TOOLS:
             top.pop(name, None)
     top = _patch_limit(top, side.profile.max_tokens_field)
+    if side.max_output is not None:
+        _cap(top, side)
+    if side.system_prompt and "messages" in top:
+        top["messages"] = _with_prompt(top["messages"], side.system_prompt)
     if "messages" in top and _MARK in bytes(top["messages"]):
         top["messages"] = _without_seals(top["messages"], side)
     return jsonio.encode(top)
@@ -67,6 +72,29 @@ def _patch_limit(top: dict[str, Raw], wanted: str) -> dict[str, Raw]:
         top[wanted] = top["max_completion_tokens"]
         return {name: value for name, value in top.items() if name != other}
     return {wanted if name == other else name: value for name, value in top.items()}
+
+
+def _cap(top: dict[str, Raw], side: UpstreamSide) -> None:
+    """The operator's cap, also where the caller gave no limit."""
+    asked = next((jsonio.decode(top[name]) for name in _LIMITS if name in top), None)
+    if not isinstance(asked, int) or asked > (side.max_output or 0):
+        for name in _LIMITS:
+            top.pop(name, None)
+        top[side.profile.max_tokens_field] = Raw(jsonio.encode(side.max_output))
+        if asked is not None:
+            side.drop("max_tokens", f"The limit was lowered to {side.max_output}, the most allowed.", dropped=False)
+
+
+def _with_prompt(raw: Raw, prompt: str) -> Raw:
+    """The operator's system prompt before everything, once."""
+    try:
+        messages = _raws.decode(raw)
+    except msgspec.DecodeError:
+        return raw  # not what it should be: the upstream will say so
+    own = jsonio.encode({"role": "system", "content": prompt})
+    if messages and jsonio.try_object(bytes(messages[0])) == jsonio.try_object(own):
+        return raw
+    return Raw(jsonio.encode([Raw(own), *messages]))
 
 
 def _without_seals(raw: Raw, side: UpstreamSide) -> Raw:
