@@ -13,6 +13,7 @@ from unfold.decorators import display
 from accounts.admin.lines import LinesMixin
 from proxyapp.config.profile import typed_overrides
 from proxyapp.models import ModelConfig, Route
+from proxyapp.models.routes import check_object
 
 
 class RouteInline(TabularInline):
@@ -25,9 +26,10 @@ class RouteInline(TabularInline):
 class ModelConfigForm(forms.ModelForm):
     def clean_profile(self) -> dict:
         profile = self.cleaned_data["profile"] or {}
+        check_object(profile)
         try:
             typed_overrides(profile)
-        except (ValueError, AttributeError) as exc:
+        except ValueError as exc:
             raise ValidationError(f"{exc}.")
         return profile
 

@@ -1,0 +1,15 @@
+"""What somebody sees who is locked out of the console."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+
+def locked_out(request: HttpRequest, response: Any = None, credentials: Any = None) -> HttpResponse:
+    """Called by axes in place of the sign-in page. A sentence, without any answer to other origins."""
+    answer = HttpResponse(settings.AXES_COOLOFF_MESSAGE, content_type="text/plain; charset=utf-8", status=429)
+    answer["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME.total_seconds()))
+    return answer
