@@ -94,8 +94,8 @@ class PassThrough:
     def _relay(self, frames: list[Frame]) -> bytes:
         tap, kept = self._tap, []
         for frame in frames:
-            if self.error is not None or (self.is_done and frame.data == b""):
-                break
+            if self.error is not None or tap.is_done:
+                break  # nothing follows the end, wherever the bytes were cut
             keep = tap.feed(frame)
             if tap.glimpse.error is not None:
                 self.error = tap.glimpse.error
