@@ -15,6 +15,7 @@ import msgspec
 from django.conf import settings
 from msgspec import Struct
 
+from proxyapp.config.address import own_address
 from proxyapp.config.watch import Watcher
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.core import Engine
@@ -89,17 +90,12 @@ def with_demo(snapshot: Snapshot) -> Snapshot:
     """Upstreams of kind `demo` get this server's own address and key, which depend on HOST, PORT and the secret."""
     if not any(upstream.kind == "demo" for upstream in snapshot.upstreams.values()):
         return snapshot
-    here = "127.0.0.1" if settings.HOST in _ANYWHERE else settings.HOST
-    address = f"http://[{here}]" if ":" in here else f"http://{here}"
-    changes = {"base_url": f"{address}:{settings.PORT}/_demo", "credentials": (Credential("demo", demo_key()),)}
+    changes = {"base_url": f"{own_address()}/_demo", "credentials": (Credential("demo", demo_key()),)}
     upstreams = {
         name: msgspec.structs.replace(upstream, **changes) if upstream.kind == "demo" else upstream
         for name, upstream in snapshot.upstreams.items()
     }
     return msgspec.structs.replace(snapshot, upstreams=upstreams)
-
-
-_ANYWHERE = frozenset({"0.0.0.0", "::", "", "localhost"})  # noqa: S104 (compared with, not bound to)
 
 
 def _build() -> Worker:

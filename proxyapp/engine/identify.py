@@ -45,7 +45,7 @@ def identify(
     ours = {value for value in values.values() if value.startswith(GATEWAY_PREFIX) or digest(value) in snapshot.keys}
     if len(ours) > 1:
         raise NotAuthenticated("The request bears two different gateway keys; send one.")
-    key = _known(snapshot, ours.pop(), now) if ours else _keyless(snapshot)
+    key = _known(snapshot, ours.pop(), now) if ours else _keyless(snapshot, bool(values))
     _check_address(key, address)
     is_ours = snapshot.keys.__contains__
     own = [
@@ -81,8 +81,10 @@ def _known(snapshot: Snapshot, value: str, now: float | None) -> Key:
     return key
 
 
-def _keyless(snapshot: Snapshot) -> Key:
+def _keyless(snapshot: Snapshot, sent_another: bool) -> Key:
     if snapshot.auth_required and not snapshot.anonymous:
+        if sent_another:
+            raise NotAuthenticated("The key that was sent is not one of this gateway's. Its keys begin with sk-dg-.")
         raise NotAuthenticated("No API key was sent. Send one of this gateway's keys as `Authorization: Bearer …`.")
     return ANONYMOUS
 

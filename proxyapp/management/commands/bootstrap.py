@@ -6,12 +6,10 @@ import json
 import shlex
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from proxyapp.config.address import own_address
 from proxyapp.config.firststart import DEMO, Created, first_start
-
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
 
 
 class Command(BaseCommand):
@@ -20,13 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         created = first_start()
         if created.anything:
-            self.stdout.write(welcome(created, here()))
-
-
-def here() -> str:
-    """The server's own address as seen from this machine."""
-    host = ANYWHERE.get(settings.HOST, settings.HOST)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}"
+            self.stdout.write(welcome(created, own_address()))
 
 
 def welcome(created: Created, address: str) -> str:

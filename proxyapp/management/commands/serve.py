@@ -21,6 +21,7 @@ class Command(BaseCommand):
         from django.core.checks.messages import ERROR
 
         from gateway.server import run
+        from proxyapp.config.address import own_address
 
         if workers < 1:
             raise CommandError("--workers must be 1 or more.")
@@ -29,4 +30,9 @@ class Command(BaseCommand):
             self.stderr.write(str(finding))
         if any(finding.level >= ERROR for finding in findings):
             raise CommandError("The server does not start with these errors.")
+        plural = "" if workers == 1 else "es"
+        self.stdout.write(
+            f"Serving on {own_address()} with {workers} process{plural}; the console is at /admin/. Ctrl-C stops."
+        )
+        self.stdout.flush()
         run(workers=workers, reload=reload)
