@@ -45,7 +45,7 @@ def render_settings(request: Request, side: UpstreamSide) -> Fields:
 def _limits(request: Request, side: UpstreamSide) -> Fields:
     fields: Fields = {}
     profile, limit = side.profile, request.max_output
-    if limit == 0:
+    if 0 in (limit, request.extras.get("max_tokens")):
         raise Unsupported("An output limit of 0 only warms a cache; this upstream cannot do so.", param="max_tokens")
     if limit is not None:
         if profile.max_output is not None and limit > profile.max_output:
