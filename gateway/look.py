@@ -34,6 +34,7 @@ UNFOLD = {
         "show_search": True,
         "show_all_applications": False,
         "navigation": [
+            {"title": "What happened", "items": [_item("Requests", "receipt_long", "proxyapp", "requestlog")]},
             {
                 "title": "Routing",
                 "items": [

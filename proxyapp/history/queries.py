@@ -20,6 +20,8 @@ COUNT_AT_MOST = 10_000
 MOST_NAMES = 200
 MOST_MATCHES = 20
 """Names that a search for part of a name may stand for."""
+MOST_IDS = 500
+"""Requests that the beginning of an id may stand for."""
 LEAST_ID_PREFIX = 8
 """Ids begin with their time: fewer digits would name hours of requests."""
 NAMED = ("client", "model", "upstream", "dialect")
@@ -40,9 +42,10 @@ class Cursor(Struct, frozen=True):
         """None for whatever is no cursor of ours."""
         moment, _, pk = text.partition("-")
         try:
-            return cls(EPOCH + MICROSECOND * int(moment), int(pk))
+            cursor = cls(EPOCH + MICROSECOND * int(moment), int(pk))
         except (ValueError, OverflowError):
             return None
+        return cursor if 0 <= cursor.pk < 2**63 else None
 
     @classmethod
     def of(cls, log: RequestLog) -> Cursor:
@@ -102,7 +105,7 @@ def search(query: RequestLogQuerySet, text: str) -> list[RequestLogQuerySet]:
     if len(text) >= LEAST_ID_PREFIX and set(text.lower()) <= set("0123456789abcdef"):
         # The inner order keeps the database on the index of the ids.
         ids = query.with_id_prefix(text.lower()[:32]).order_by("-request_id").values_list("id", flat=True)
-        wanted.append(RequestLog.objects.using(query.db).filter(id__in=list(ids[:COUNT_AT_MOST])))
+        wanted.append(RequestLog.objects.using(query.db).filter(id__in=list(ids[:MOST_IDS])))
     matches = [name for name in names("model", query.db) if text.lower() in name.lower()]
     return wanted + [query.by_model(name) for name in matches[:MOST_MATCHES]]
 
