@@ -131,3 +131,13 @@ def chunks_of() -> Callable[[bytes], list[Any]]:
         return [DONE if body == b"[DONE]" else json.loads(body) for body in bodies]
 
     return read
+
+
+@pytest.fixture
+def play(decode: Any, sse: Any, chunk: Any) -> Callable[..., list[Event]]:
+    """Deltas, then a finish and `[DONE]`, as events."""
+
+    def run(*deltas: dict[str, Any], finish: str = "stop", side: Any = None) -> list[Event]:
+        return decode(sse(*(chunk(delta) for delta in deltas), chunk({}, finish=finish), "[DONE]"), side)
+
+    return run
