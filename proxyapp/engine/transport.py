@@ -32,13 +32,13 @@ class Answer:
 
     def __init__(self, response: httpx.Response, upstream: str, limit: int) -> None:
         self.status: int = response.status_code
-        self.headers: Mapping[str, str] = response.headers
-        """Case-insensitive."""
         self._upstream = upstream
         self._limit = limit
         # The transport's stream is an async generator, which a cancelled read would kill; aiohttp's own reader
         # survives one, so a read may time out (to send a keep-alive) and be taken up again.
         self._raw: aiohttp.ClientResponse = response.stream._aiohttp_response  # type: ignore[union-attr]
+        self.headers: Mapping[str, str] = self._raw.headers
+        """Case-insensitive."""
         encoding = self.headers.get("content-encoding", "identity").lower()
         self._inflater = None if encoding in ("", "identity") else Inflater(encoding, limit)
 
@@ -77,6 +77,8 @@ class Answer:
             if size > self._limit:
                 raise UpstreamBroken("The upstream's answer is too large.", upstream=self._upstream)
             pieces.append(piece)
+            if self.at_end:
+                return b"".join(pieces)
 
     @property
     def at_end(self) -> bool:
