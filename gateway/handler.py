@@ -19,12 +19,14 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver
 
 from proxyapp.engine.call import ClientGone
-from proxyapp.errors import BodyTooLarge, MediaTypeRefused
+from proxyapp.errors import BodyTooLarge, BodyTooSlow, MediaTypeRefused
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 logger = logging.getLogger("dragoman.handler")
 
+BODY_SILENCE = 60.0
+"""Seconds without a further piece of a request's body after which the request is given up."""
 INFERENCE_URLS = "proxyapp.api.urls"
 
 
@@ -61,7 +63,7 @@ class LeanRequest(ASGIRequest):
         self._check_declared()
         pieces, size, more = [], 0, True
         while more:
-            message = await self._receive()
+            message = await self._next()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             piece = message.get("body", b"")
@@ -73,6 +75,13 @@ class LeanRequest(ASGIRequest):
         if self.on_body_read is not None:
             self.on_body_read()
         return b"".join(pieces) if len(pieces) > 1 else pieces[0]
+
+    async def _next(self) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(BODY_SILENCE):
+                return await self._receive()
+        except TimeoutError:
+            raise BodyTooSlow(f"The request body did not come within {BODY_SILENCE:g} s.") from None
 
     def _check_declared(self) -> None:
         encoding = self.lower_headers.get("content-encoding", "identity").strip().lower()

@@ -10,6 +10,7 @@
       PathNotFound            404  no such endpoint
       ModelNotFound           404  no model of that name for this key
       MethodNotAllowed        405
+      BodyTooSlow             408  a request body that stopped coming
       BodyTooLarge            413
       MediaTypeRefused        415  a compressed request body
       LimitReached            429  a limit or budget of the gateway, with retry_after
@@ -106,6 +107,12 @@ class MethodNotAllowed(GatewayError):
     """The endpoint exists, not with this method."""
 
     status, code = 405, "method_not_allowed"
+
+
+class BodyTooSlow(GatewayError):
+    """The caller's body stopped coming before it was complete."""
+
+    status, code = 408, "request_timeout"
 
 
 class BodyTooLarge(GatewayError):

@@ -103,6 +103,18 @@ async def test_a_body_over_the_bound_without_a_declared_size_is_stopped_while_it
     assert got.status == 413
 
 
+@paths
+async def test_a_body_that_stops_coming_is_given_up(serve_snapshot, app, monkeypatch, path, dialect):
+    monkeypatch.setattr("gateway.handler.BODY_SILENCE", 0.05)
+    engine = serve_snapshot(a_snapshot(an_upstream("up", "http://127.0.0.1:9")))
+    exchange = Exchange(app, "POST", path, [b'{"model":', b""], AUTH)
+    exchange._incoming.get_nowait()
+    got = await exchange.run() if exchange._incoming.get_nowait() else None
+    assert got.status == 408
+    assert got.json["error"]["message"]
+    assert engine.books.row.error == "request_timeout"
+
+
 async def test_fifty_megabytes_go_through(serve_snapshot, app, upstream):
     upstream.then(answer_json(answers.whole("openai-chat")))
     engine = serve_snapshot(a_snapshot(an_upstream("up", upstream.url)))
