@@ -227,4 +227,4 @@ CORS_ALLOW_ALL_ORIGINS = "*" in _ORIGINS or (not _ORIGINS and ENABLE_CLIENT_AUTH
 CORS_ALLOWED_ORIGINS = [origin for origin in _ORIGINS if origin != "*"]
 CORS_ALLOW_CREDENTIALS = False
 CORS_URLS_REGEX = r"^/(v1|v1beta|chat/completions|embeddings|models)(/|$|\?|:)"
-CORS_ALLOW_HEADERS = ["*"]
+CORS_ALLOW_HEADERS = ["authorization", "*"]  # the star does not cover authorization

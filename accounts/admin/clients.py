@@ -40,7 +40,7 @@ class ClientAdmin(LinesMixin, ModelAdmin):
     actions = ["enable", "disable"]
     fieldsets = [
         (None, {"fields": ["name", "note", "enabled", "models"]}),
-        ("Limits", {"fields": [("rpm", "tpm", "concurrency"), ("budget_usd", "budget_per")]}),
+        ("Limits", {"fields": ["rpm", "concurrency", "tpm", "budget_usd", "budget_per"]}),
         ("History", {"fields": ["history_bodies"]}),
     ]
 

@@ -1,11 +1,11 @@
-"""Lists of names in forms: one per line instead of JSON."""
+"""Lists of names in forms: one per line instead of JSON. Texts in boxes that grow with them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
-from django.db.models import Field, JSONField
+from django.db.models import Field, JSONField, TextField
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
@@ -35,9 +35,11 @@ class LinesField(forms.CharField):
 
 
 class LinesMixin:
-    """For admin classes: JSON columns whose default is a list are edited as lines."""
+    """For admin classes: JSON columns whose default is a list are edited as lines, and texts in small boxes."""
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **more: Any) -> Any:
         if isinstance(db_field, JSONField) and db_field.default is list:
             return db_field.formfield(form_class=LinesField, widget=UnfoldAdminExpandableTextareaWidget)
+        if type(db_field) in (TextField, JSONField):
+            more["widget"] = UnfoldAdminExpandableTextareaWidget
         return super().formfield_for_dbfield(db_field, request, **more)

@@ -10,6 +10,7 @@ from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from accounts.admin.lines import LinesMixin
 from proxyapp.admin.secrets import SecretsForm
 from proxyapp.models import Upstream, UpstreamKey
 
@@ -22,7 +23,7 @@ class UpstreamKeyInline(TabularInline):
 
 
 @admin.register(Upstream)
-class UpstreamAdmin(ModelAdmin):
+class UpstreamAdmin(LinesMixin, ModelAdmin):
     form = SecretsForm
     list_display = ["name", "kind", "base_url", "enabled", "key_count", "models_served", "proxy_pool"]
     list_filter = ["enabled", "kind", ("proxy_pool", admin.RelatedOnlyFieldListFilter)]
@@ -40,7 +41,7 @@ class UpstreamAdmin(ModelAdmin):
         ),
         (
             "Time limits (seconds)",
-            {"fields": [("timeout_connect", "timeout_first_byte", "timeout_idle", "timeout_total")]},
+            {"fields": ["timeout_connect", "timeout_first_byte", "timeout_idle", "timeout_total"]},
         ),
     ]
 
@@ -71,12 +72,8 @@ class UpstreamAdmin(ModelAdmin):
 
     @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Upstream]) -> None:
-        self.message_user(request, f"{_switch(queryset, True)} enabled; in force within a second.")
+        self.message_user(request, f"{queryset.update(enabled=True)} enabled; in force within a second.")
 
     @admin.action(description="Disable: no route leads there", permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Upstream]) -> None:
-        self.message_user(request, f"{_switch(queryset, False)} disabled; in force within a second.")
-
-
-def _switch(queryset: QuerySet[Upstream], on: bool) -> int:
-    return Upstream.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))).update(enabled=on)
+        self.message_user(request, f"{queryset.update(enabled=False)} disabled; in force within a second.")

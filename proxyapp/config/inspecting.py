@@ -45,13 +45,11 @@ def _idle_of_upstream(upstream: UpstreamSpec) -> Iterator[tuple[str, Any, str]]:
     yield "oauth", upstream.oauth, "is accepted, but neither stored nor used in this version"
     yield "api", upstream.api, KEPT
     yield "api_version", upstream.api_version, KEPT
-    yield "system_prompt", upstream.system_prompt, KEPT
     yield "proxy_pool", upstream.proxy_pool, "is kept; this version refuses requests that would have to go through it"
 
 
 def _idle_of_model(model: ModelSpec) -> Iterator[tuple[str, Any, str]]:
     yield "reasoning", model.reasoning != "auto", KEPT
-    yield "system_prompt", model.system_prompt, KEPT
     yield "prices", model.prices, KEPT
 
 

@@ -98,7 +98,7 @@ class ModelConfig(WatchedModel):
         default=dict,
         blank=True,
         validators=[check_object],
-        help_text='What the model can do, where we know it wrong: {"sampling": false}. See docs/settings.md.',
+        help_text='What the model can do, where we know it wrong: {"sampling": false}. See docs/upstreams.md.',
     )
     enabled = models.BooleanField(default=True, help_text="Off: not listed, and unknown to callers.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -81,7 +81,7 @@ class Upstream(WatchedModel):
         null=True,
         blank=True,
         verbose_name="API",
-        help_text="Which API to speak to it where its kind has several. Empty: the kind's own.",
+        help_text="Which API to speak to it where its kind has several. Kept, not in force in this version.",
     )
     base_url = models.CharField(
         max_length=500,
@@ -100,7 +100,7 @@ class Upstream(WatchedModel):
         null=True,
         blank=True,
         related_name="upstreams",
-        help_text="Go out through these proxies. Empty: directly.",
+        help_text="Go out through these proxies. Empty: directly. This version refuses requests that would have to.",
     )
     timeout_connect = models.FloatField(default=10.0, help_text="Seconds to connect.", **SECONDS)
     timeout_first_byte = models.FloatField(default=300.0, help_text="Seconds until the answer begins.", **SECONDS)
@@ -117,7 +117,11 @@ class Upstream(WatchedModel):
         default=2, help_text="Further attempts on one route after a fault that may pass."
     )
     api_version = models.CharField(
-        max_length=50, null=True, blank=True, verbose_name="API version", help_text="Empty: the kind's own."
+        max_length=50,
+        null=True,
+        blank=True,
+        verbose_name="API version",
+        help_text="Kept, not in force in this version.",
     )
     enabled = models.BooleanField(default=True, help_text="Off: no route leads here.")
 
