@@ -1,0 +1,152 @@
+"""Dragoman behind a real HTTP server on loopback, over strict scripted upstreams, for clients that are not ours.
+
+The server lives in a thread with an event loop of its own; its engine has a snapshot made by hand, no database is
+touched. Which model goes where is told by the model's name (see `MODELS`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import uvicorn
+import uvloop
+
+from gateway.asgi import application
+from proxyapp import wiring
+from proxyapp.dialects.signatures import Sealer
+from proxyapp.engine.core import Engine
+from proxyapp.engine.identify import digest
+from proxyapp.engine.settings import EngineSettings
+from proxyapp.engine.snapshot import Credential, Model, Route, Snapshot, Timeouts, Upstream
+from proxyapp.engine.transport import Transport
+from tests.engine.conftest import KEY, BooksInAList, a_key
+from tests.fakes import strict_chat, strict_messages
+from tests.fakes.strict_chat import StrictChat
+from tests.fakes.strict_messages import StrictMessages
+from tests.fakes.upstream import ScriptedUpstream, free_port
+
+CHAT, MESSAGES = "openai-chat", "anthropic-messages"
+MODELS = {
+    "openai": ("gpt-4o", "gpt-5.1"),
+    "compatible": ("deepseek-chat",),
+    "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-7", "claude-opus-5-5"),
+}
+"""upstream -> models it serves, under their own names."""
+
+
+class Gateway:
+    """The running server. `serve(...)` changes what its models mean."""
+
+    def __init__(self) -> None:
+        self.key = KEY
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.chat, self.messages = StrictChat(), StrictMessages()
+        self.chat_server, self.messages_server = ScriptedUpstream(), ScriptedUpstream()
+        self.chat_server.default, self.messages_server.default = self.chat, self.messages
+        config = uvicorn.Config(
+            application,
+            port=self.port,
+            loop="uvloop",
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)
+        self._built = threading.Event()
+        self._thread.start()
+        self._wait()
+
+    async def _run(self) -> None:
+        self.engine = Engine(
+            settings=EngineSettings(),
+            books=BooksInAList(),
+            sealer=Sealer(b"k" * 32),
+            transport=Transport(max_answer_bytes=4 * 2**20),
+        )
+        self._built.set()
+        await self._server.serve()
+        await self.engine.close()
+
+    def _wait(self) -> None:
+        self._built.wait(10)
+        until = time.monotonic() + 10
+        while not self._server.started and time.monotonic() < until:
+            time.sleep(0.01)
+        assert self._server.started, "the server did not start"
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self.chat_server.close()
+        self.messages_server.close()
+
+    @property
+    def worker(self) -> Any:
+        """What `proxyapp.wiring` hands to the views."""
+        watcher = SimpleNamespace(healthy=True)
+        return SimpleNamespace(pid=os.getpid(), engine=self.engine, watcher=watcher, started=time.time())
+
+    @property
+    def refused(self) -> list[str]:
+        """What the upstreams found wrong."""
+        return self.chat.refused + self.messages.refused
+
+    def serve(self, routes: dict[str, str] | None = None) -> None:
+        """`routes`: model -> `upstream/model there`, beside `MODELS`."""
+        models = {
+            name: Model(name=name, routes=(Route(u, name),), created=1) for u, ns in MODELS.items() for name in ns
+        }
+        for name, there in (routes or {}).items():
+            upstream, _, model = there.partition("/")
+            models[name] = Model(name=name, routes=(Route(upstream, model),), created=1)
+        upstreams = (
+            self._upstream("openai", "openai", self.chat_server.url, strict_chat.KEY),
+            self._upstream("compatible", "openai_compatible", self.chat_server.url, strict_chat.KEY),
+            self._upstream("anthropic", "anthropic", self.messages_server.url, strict_messages.KEY),
+        )
+        self.engine.snapshot = Snapshot(
+            keys={digest(KEY): a_key()}, models=models, upstreams={upstream.name: upstream for upstream in upstreams}
+        )
+
+    @staticmethod
+    def _upstream(name: str, kind: str, url: str, key: str) -> Upstream:
+        """Without retries of its own: the SDKs' retries are what is looked at."""
+        timeouts = Timeouts(connect=2, first_byte=10, idle=10, total=30)
+        return Upstream(
+            name=name, kind=kind, base_url=url, credentials=(Credential("main", key),), timeouts=timeouts, retries=0
+        )
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Gateway]:
+    gateway = Gateway()
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def in_place(running: Gateway) -> Iterator[Gateway]:
+    """The running server with this process's worker behind it, and the usual routes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wiring, "_worker", running.worker)
+        running.serve()
+        yield running
+
+
+@pytest.fixture
+def gateway(in_place: Gateway) -> Iterator[Gateway]:
+    """As `in_place`; what a test did to the routes and the upstreams' memories is undone."""
+    yield in_place
+    in_place.serve()
+    in_place.chat.refused.clear()
+    in_place.messages.refused.clear()

@@ -1,0 +1,39 @@
+"""Plays scenarios from a process of its own: one JSON line each, `{name, over, ok, error, seconds}`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import traceback
+
+from tests.sdk.scenarios import Kit, Scenario, load
+
+
+def play(scenario: Scenario, kit: Kit) -> dict[str, object]:
+    began = time.perf_counter()
+    error = ""
+    try:
+        scenario.play(kit)
+    except Exception:  # noqa: BLE001 (whatever it is, it is told)
+        error = traceback.format_exc()
+    seconds = round(time.perf_counter() - began, 3)
+    return {"name": scenario.name, "over": kit.over, "ok": not error, "error": error, "seconds": seconds}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--base-url", required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--generation", choices=("newest", "previous"), required=True)
+    asked = parser.parse_args()
+    for scenario in load():
+        for over in scenario.over:
+            result = play(scenario, Kit(asked.base_url, asked.key, over, asked.generation))
+            sys.stdout.write(json.dumps(result) + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
