@@ -38,11 +38,11 @@ def _reasoning(turn: Turn, side: UpstreamSide, *, has_calls: bool) -> Message:
     """Reasoning text and proofs, by the model's profile: some servers refuse them, some demand them (upstreams 5.6)."""
     entries = details.give_back(turn.parts, group=side.profile.model_group, account=side.account)
     message: Message = {"reasoning_details": entries} if entries else {}
+    texts = [part.text for part in turn.parts if isinstance(part, p.Reasoning) and part.text]
     back = side.profile.reasoning_back
-    if back == "keep" or (back == "tool_turns" and has_calls):
-        texts = [part.text for part in turn.parts if isinstance(part, p.Reasoning) and part.text]
-        if texts:
-            message[side.profile.reasoning_field] = "\n\n".join(texts)
+    # In turns with calls the field must be there, empty where nothing is left to send.
+    if (back == "tool_turns" and has_calls) or (back == "keep" and texts):
+        message[side.profile.reasoning_field] = "\n\n".join(texts)
     return message
 
 

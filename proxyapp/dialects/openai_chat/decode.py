@@ -59,7 +59,7 @@ class ChatDecoder:
         if data == b"[DONE]" or data.strip() == b"[DONE]":
             return self.close()
         if frame.event == "error":
-            return self._fail(_named_error(data))
+            return self._fail(errors.of_error_event(data))
         try:
             chunk = decode_chunk(data)
         except UNREADABLE:
@@ -303,8 +303,3 @@ def _started(chunk: Chunk, model: str) -> ev.Started:
         created=chunk.created if isinstance(chunk.created, int) and chunk.created > 0 else None,
         service_tier=chunk.service_tier if isinstance(chunk.service_tier, str) else None,
     )
-
-
-def _named_error(data: bytes) -> UpstreamFault:
-    value = jsonio.try_object(data) or {"message": data.decode("utf-8", "replace")}
-    return errors.reported(value.get("error") or value)

@@ -95,6 +95,12 @@ def reported(value: Any, whole: bytes = b"") -> UpstreamRefused:
     return _refused(value, _status_of(value), whole, None)
 
 
+def of_error_event(data: bytes) -> UpstreamRefused:
+    """The data of a frame that is named `error`, with or without an `error` member."""
+    value = jsonio.try_object(data) or {"message": data.decode("utf-8", "replace")}
+    return reported(value.get("error") or value)
+
+
 def _refused(value: Any, status: int, body: bytes, wait: float | None) -> UpstreamRefused:
     error: dict[str, Any] = value if isinstance(value, dict) else {"message": str(value)}
     message = error.get("message") or error.get("detail") or error.get("error_description")

@@ -51,7 +51,7 @@ def whole(source: dict[str, Any], name: str, at: str = "", *, least: int | None 
     value = number(source, name, at)
     if value is None:
         return None
-    if value != int(value):
+    if isinstance(value, float) and not value.is_integer():
         raise wrong(path_of(at, name), "a whole number")
     if least is not None and value < least:
         raise wrong(path_of(at, name), f"at least {least}")

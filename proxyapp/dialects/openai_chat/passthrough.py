@@ -138,6 +138,9 @@ class ChatTap:
         if data.strip() == b"[DONE]":
             self.is_done = True
             return True
+        if frame.event == "error":
+            self.glimpse.error = errors.of_error_event(data)
+            return True
         try:
             chunk = decode_chunk(data)
         except UNREADABLE:

@@ -33,11 +33,6 @@ def calls(*fragments: dict[str, Any]) -> dict[str, Any]:
     return {"tool_calls": list(fragments)}
 
 
-def shown(events: list[ev.Event]) -> list[tuple[str, str, str]]:
-    """(id, name, arguments) of every call."""
-    return [(part.id, part.name, part.arguments) for part in fold(events).parts if isinstance(part, p.ToolCall)]
-
-
 # --- text
 
 

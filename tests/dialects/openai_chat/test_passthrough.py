@@ -93,6 +93,24 @@ def test_our_envelopes_never_go_upstream(patch: Any, upstream: Any) -> None:
     assert patched["messages"][2] == messages[2]
 
 
+def test_the_operators_prompt_comes_first_and_once(patch: Any, upstream: Any) -> None:
+    side = upstream()
+    side.system_prompt = "Be brief."
+    patched = patch(b'{"model":"m","messages":' + MESSAGES + b"}", side)
+    assert patched.endswith(b'{"role":"user",  "content":"\\u00e9 1.0"}]}')
+    assert json.loads(patched)["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert patch(patched, side) == patched
+
+
+def test_the_operators_cap_holds(patch: Any, upstream: Any) -> None:
+    side = upstream()
+    side.max_output = 10
+    assert json.loads(patch(b'{"model":"m","max_tokens":99}', side))["max_tokens"] == 10
+    assert [note.path for note in side.notes.items] == ["max_tokens"]
+    assert json.loads(patch(b'{"model":"m","max_tokens":9}', side))["max_tokens"] == 9
+    assert json.loads(patch(b'{"model":"m"}', side))["max_tokens"] == 10
+
+
 # --- tap
 
 
@@ -165,6 +183,10 @@ def test_errors_in_the_stream_are_seen(sse: Any, chunk: Any) -> None:
         tap, relayed = listen(data)
         assert isinstance(tap.glimpse.error, UpstreamRefused)
         assert relayed == data
+    named = b'event: error\ndata: {"message":"busy"}\n\n'
+    tap, relayed = listen(named)
+    assert tap.glimpse.error is not None
+    assert (tap.glimpse.error.message, relayed) == ("busy", named)
 
 
 def test_the_tap_raises_nothing_and_relays_what_it_cannot_read() -> None:

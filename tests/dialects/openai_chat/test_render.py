@@ -14,7 +14,6 @@ from proxyapp.ir import parts as p
 from proxyapp.ir.request import Request, Tool, Turn
 
 PNG = p.Source(kind="base64", data="iVBORw==", mime="image/png")
-STRICT = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 
 
 def ask(**fields: Any) -> Request:
@@ -261,6 +260,30 @@ def test_reasoning_text_returns_as_the_profile_says(render: Any, back: str, with
     turns = [said(*parts, role="assistant"), said(result("c1") if with_call else p.Text(text="b"))]
     message = render(ask(turns=turns), reasoning_back=back, reasoning_field="reasoning")["messages"][0]
     assert ("reasoning" in message) is sent
+
+
+def test_a_turn_with_calls_has_the_field_even_when_its_reasoning_is_gone(render: Any) -> None:
+    turns = [said(call("c1"), role="assistant"), said(result("c1"))]
+    assert render(ask(turns=turns), reasoning_back="tool_turns")["messages"][0]["reasoning_content"] == ""
+
+
+def test_parts_that_have_no_place_in_an_assistant_message_are_noted(render: Any, upstream: Any) -> None:
+    side = upstream()
+    parts = [
+        p.Text(text="a"),
+        p.Image(source=PNG),
+        p.ServerCall(id="s", name="web_search"),
+        p.Opaque(dialect="x", raw={}),
+    ]
+    turn = Turn(role="assistant", parts=parts, name="bo", path="messages.0")
+    assert render(ask(turns=[turn]), side)["messages"] == [{"role": "assistant", "content": "a", "name": "bo"}]
+    assert paths(side) == ["messages.0.content.1", "messages.0.content.2", "messages.0.content.3"]
+
+
+def test_googles_signature_returns_with_its_call(render: Any) -> None:
+    extra = {"google": {"thought_signature": "s"}}
+    turns = [said(call("c1", meta={"openai-chat": {"extra_content": extra}}), role="assistant"), said(result("c1"))]
+    assert render(ask(turns=turns))["messages"][0]["tool_calls"][0]["extra_content"] == extra
 
 
 def test_an_openrouter_proof_returns_to_its_own_account_only(render: Any, upstream: Any) -> None:

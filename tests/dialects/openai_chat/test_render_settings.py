@@ -13,7 +13,6 @@ from proxyapp.errors import Unsupported
 from proxyapp.ir import parts as p
 from proxyapp.ir.request import Format, ReasoningSettings, Request, ServerTool, Tool, ToolChoice, Turn
 
-PNG = p.Source(kind="base64", data="iVBORw==", mime="image/png")
 STRICT = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 
 

@@ -254,3 +254,32 @@ def test_a_malformed_message_is_named_by_its_path(parse: Any, messages: Any, pat
         parse(messages=messages)
     assert caught.value.param == path
     assert caught.value.message.endswith(".")
+
+
+def test_pdfs_and_pictures_are_taken_wherever_they_are_put(parse: Any) -> None:
+    content = [
+        part("image_url", image_url={"url": f"data:application/pdf;base64,{PDF}"}),
+        part("file", file={"file_data": f"data:application/octet-stream;base64,{PNG}"}),
+        part("file", file={"file_data": "data:text/plain;base64,//8="}),
+        part("thinking", thinking="hm"),
+        "bare",
+    ]
+    assert parse(messages=[user(content)]).turns[0].parts == [
+        p.Document(source=p.Source(kind="base64", data=PDF, mime="application/pdf")),
+        p.Image(source=p.Source(kind="base64", data=PNG, mime="image/png")),
+        p.Document(source=p.Source(kind="base64", data="//8=", mime="text/plain")),
+        p.Reasoning(text="hm"),
+        p.Text(text="bare"),
+    ]
+
+
+def test_a_refusal_and_a_cache_point_on_a_result(parse: Any) -> None:
+    said = part("text", text="x", cache_control={"type": "ephemeral"})
+    turns = parse(
+        messages=[
+            {"role": "assistant", "content": None, "refusal": "no"},
+            {"role": "tool", "tool_call_id": "c", "content": [said]},
+        ]
+    ).turns
+    assert turns[0].parts == [p.Refusal(text="no")]
+    assert (turns[1].parts[0].cache, turns[1].parts[0].parts[0].cache) == ("5m", None)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import pytest
 
 from proxyapp.errors import BadRequest
 from proxyapp.ir.request import Format, ReasoningSettings, ServerTool, Tool, ToolChoice
-
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 40).decode()
-PDF = base64.b64encode(b"%PDF-1.7 and so on").decode()
 
 
 def user(content: Any) -> dict[str, Any]:
