@@ -11,11 +11,10 @@ from typing import Protocol
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import Body, ClientSide, Dialect, Glimpse, UpstreamSide
 from proxyapp.dialects.sse import Frame, FrameReader
-from proxyapp.errors import BodyUnreadable, GatewayError, UpstreamBroken, UpstreamFault
+from proxyapp.errors import BadRequest, BodyUnreadable, GatewayError, UpstreamBroken, UpstreamFault
 from proxyapp.ir import events as ev
 from proxyapp.ir.fold import unfold
 from proxyapp.ir.notes import Notes
-from proxyapp.ir.profile import Profile
 from proxyapp.ir.request import Request
 from proxyapp.ir.response import Response
 
@@ -66,6 +65,8 @@ class PassThrough:
         self.has_content = self.is_done = False
         self.error: UpstreamFault | None = None
         self._dialect = dialect
+        self._side = side
+        self._asked = body
         self._frames = FrameReader(max_event)
         self._tap = dialect.tap(body)
         self.glimpse = self._tap.glimpse
@@ -105,11 +106,18 @@ class PassThrough:
         return b"".join(kept)
 
     def whole_as_stream(self, raw: bytes) -> bytes:
-        side = UpstreamSide(profile=_PLAIN, sealer=self._client.sealer, new_id=self._client.new_id)
-        response = _parse(self._dialect, raw, side)
+        response = _parse(self._dialect, raw, self._side)
         self.glimpse = _glimpse_of(response)
         self.has_content = self.is_done = True
-        return _encode_whole(self._dialect, response, self._request, self._client)
+        return _encode_whole(self._dialect, response, self._as_asked(), self._client)
+
+    def _as_asked(self) -> Request:
+        """The caller's request: whether it wants usage, or calls functions in the old form, shows in the stream. A
+        body that only its upstream understands gets the plain form."""
+        try:
+            return self._dialect.parse_request(self._asked.whole(), self._client)
+        except BadRequest:
+            return self._request
 
     def fail(self, error: GatewayError) -> bytes:
         return self._dialect.encoder(self._request, self._client).fail(error)
@@ -183,7 +191,6 @@ class Translation:
         return self._encoder.fail(error)
 
 
-_PLAIN = Profile()
 _CONTENT = frozenset(
     {ev.TextDelta, ev.ReasoningDelta, ev.SignatureDelta, ev.ArgumentsDelta, ev.PartEnded, ev.PartStarted}
 )

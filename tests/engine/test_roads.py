@@ -89,3 +89,15 @@ async def test_a_server_that_does_not_stream_still_serves_a_stream(make_engine, 
     for line in outcome.raw.splitlines():
         if line.startswith(b"data: {"):
             json.loads(line[6:])
+
+
+async def test_a_stream_made_of_a_whole_answer_keeps_to_what_the_caller_asked_for(make_engine, upstream):
+    called = {"role": "assistant", "content": None, "function_call": {"name": "look", "arguments": "{}"}}
+    answer = {**answers.whole("openai-chat"), "choices": [{"index": 0, "message": called, "finish_reason": "stop"}]}
+    upstream.then(answer_json(answer))
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url)))
+    outcome = await ask(engine, a_call("openai-chat", a_body(True, functions=[{"name": "look", "parameters": {}}])))
+    assert b'"function_call":{"name":"look"' in outcome.raw
+    assert b"tool_calls" not in outcome.raw
+    assert b"usage" not in outcome.raw, "nobody asked for it"
+    assert outcome.row.output == 4
