@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
@@ -27,6 +28,7 @@ UNFOLD = {
     "SITE_HEADER": "Dragoman",
     "SITE_SUBHEADER": "LLM gateway",
     "SITE_SYMBOL": "translate",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("dragoman/favicon.svg")}],
     "SITE_URL": None,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
