@@ -16,6 +16,7 @@ from proxyapp.engine.roads import PassThrough, Road, Translation
 from proxyapp.engine.routing import Target
 from proxyapp.engine.snapshot import Model
 from proxyapp.errors import GatewayError, NoHealthyUpstream, UpstreamBroken, UpstreamFault
+from proxyapp.ir.notes import Notes
 from proxyapp.ir.parts import Text
 from proxyapp.ir.profile import Profile
 from proxyapp.ir.request import Request
@@ -39,6 +40,8 @@ class Preparation:
         self._max_event_bytes = max_event_bytes
         self._now = int(time.time())
         self._parsed: Request | None = None
+        self._unread = Notes()
+        """What the caller's dialect could not put into words of the IR; told again with every attempt."""
 
     def road(self, target: Target, credential: Credential | None) -> Road:
         """Raises BadRequest and Unsupported in the caller's words, NoHealthyUpstream for an unknown kind."""
@@ -48,6 +51,7 @@ class Preparation:
         if dialect is self._call.dialect:
             return PassThrough(dialect, self._body, target.model, side, self._max_event_bytes)
         request = with_prompt(self._request(), side.system_prompt)
+        side.notes.items.extend(self._unread.items)
         client_side = ClientSide(
             sealer=self._sealer,
             new_id=new_id,
@@ -87,7 +91,9 @@ class Preparation:
 
     def _request(self) -> Request:
         if self._parsed is None:
-            side = ClientSide(sealer=self._sealer, new_id=new_id, now=self._now, headers=self._call.headers)
+            side = ClientSide(
+                sealer=self._sealer, notes=self._unread, new_id=new_id, now=self._now, headers=self._call.headers
+            )
             self._parsed = self._call.dialect.parse_request(self._body.whole(), side)
         return self._parsed
 

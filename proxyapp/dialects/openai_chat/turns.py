@@ -39,10 +39,18 @@ class TurnRenderer:
     def render(self, instructions: list[str]) -> list[Message]:
         """All messages. `instructions` are the gateway's own lines, put after the caller's system texts."""
         self._system(self._request.system + [p.Text(text=line) for line in instructions])
+        self._note_fields()
         for segment in self._segments():
             self._segment(segment)
         self._limit_breakpoints()
         return self._messages
+
+    def _note_fields(self) -> None:
+        """Fields that another dialect has beside a message's content (Claude Code sets the effort of a turn there)."""
+        for turn in self._request.turns:
+            for dialect, fields in turn.meta.items():
+                for name in fields if dialect != NAME else ():
+                    self._side.drop(f"{turn.path}.{name}", "The upstream's messages have no such field.")
 
     def _system(self, texts: list[p.Text]) -> None:
         """One message a run of the same author: many servers take only one system message."""
