@@ -208,7 +208,7 @@ class AnthropicDecoder:
     def _misshapen(self, frame: Frame) -> list[ev.Event]:
         """Not JSON, or a known field of another type: a fault, unless the event is of a kind not known here."""
         value = jsonio.try_object(frame.data)
-        if value is not None and value.get("type", frame.event) not in _STEPS:
+        if value is not None and (text_of(value.get("type")) or frame.event) not in _STEPS:
             return []
         return self._failed(UpstreamBroken(_UNREADABLE))
 
