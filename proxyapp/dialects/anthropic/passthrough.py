@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.anthropic import errors, finish, usage
-from proxyapp.dialects.anthropic.tables import FAMILY
+from proxyapp.dialects.anthropic.tables import FAMILY, LEAST_BUDGET
 from proxyapp.dialects.contract import Body, Glimpse, UpstreamSide
 from proxyapp.dialects.signatures import PREFIX, is_sealed
 from proxyapp.dialects.sse import Frame
@@ -33,7 +33,7 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     every other value keeps its bytes."""
     top = dict(body.top)
     top["model"] = Raw(jsonio.encode(model))
-    if "messages" in top and _SEALED in bytes(top["messages"]):
+    if _SEALED in body.raw and "messages" in top:
         _unseal(top, side)
     if side.max_output is not None:
         _cap(top, side)
@@ -47,6 +47,20 @@ def _cap(top: dict[str, Raw], side: UpstreamSide) -> None:
     if isinstance(asked, int) and side.max_output is not None and asked > side.max_output:
         top["max_tokens"] = Raw(jsonio.encode(side.max_output))
         side.drop("max_tokens", f"The limit was lowered to {side.max_output}, the most allowed.", dropped=False)
+        _fit_budget(top, side, side.max_output)
+
+
+def _fit_budget(top: dict[str, Raw], side: UpstreamSide, limit: int) -> None:
+    """A thinking budget must stay under the limit (2.4.1 rule 3), also under one that was lowered here."""
+    thinking = jsonio.try_object(bytes(top.get("thinking", b"")))
+    budget = thinking.get("budget_tokens") if thinking else None
+    if thinking is None or not isinstance(budget, int) or budget < limit:
+        return
+    side.drop("thinking", "The thinking budget was fitted under the lowered limit.", dropped=limit <= LEAST_BUDGET)
+    if limit <= LEAST_BUDGET:
+        del top["thinking"]
+    else:
+        top["thinking"] = Raw(jsonio.encode({**thinking, "budget_tokens": limit - 1}))
 
 
 def _with_prompt(raw: Raw | None, prompt: str) -> Raw:
