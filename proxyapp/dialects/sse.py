@@ -80,6 +80,10 @@ def parse_frame(raw: bytes) -> Frame:
     """One frame's bytes as a Frame."""
     if raw.startswith(b"data: ") and raw.endswith(b"\n\n") and raw.count(b"\n") == 2 and b"\r" not in raw:
         return Frame("", raw[6:-2], raw)
+    if raw.startswith(b"event: ") and raw.endswith(b"\n\n") and raw.count(b"\n") == 3 and b"\r" not in raw:
+        head, found, rest = raw.partition(b"\ndata: ")
+        if found:
+            return Frame(head[7:].decode("utf-8", "replace"), rest[:-2], raw)
     event, data = "", []
     for line in _LINE.split(raw):
         name, _, value = line.partition(b":")

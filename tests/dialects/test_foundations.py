@@ -69,6 +69,14 @@ def test_a_frame_over_the_bound_is_the_upstreams_fault() -> None:
         reader.feed(b"data: " + b"x" * 20)
 
 
+@pytest.mark.parametrize(
+    "words", [b"event: a\ndata: b", b"event:  a\ndata:  b: c", b"event: a\nid: 1", b"event: a\xff\ndata: "]
+)
+def test_the_usual_form_of_a_named_frame_reads_as_any_other(words: bytes) -> None:
+    usual, other = parse_frame(words + b"\n\n"), parse_frame(words + b"\n: comment\n\n")
+    assert (usual.event, usual.data) == (other.event, other.data)
+
+
 def test_what_is_written_is_read_back() -> None:
     written = data_frame(b'{"a":1}') + named_frame(b"ping", b"{}")
     assert read(written) == [("", b'{"a":1}'), ("ping", b"{}")]
