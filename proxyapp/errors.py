@@ -3,6 +3,7 @@
     GatewayError
       BadRequest              400  the body is malformed or impossible
         Unsupported           400  the upstream has no counterpart and dropping it would change the meaning
+          ThreadsUnsupported  400  nobody holds the conversation for a caller that sends only its new turns
         BodyUnreadable        400  a body that is not JSON, or cut
       NotAuthenticated        401  no key, an unknown key, or two keys
       NoCredential            401  nothing to show the upstream, and nothing configured
@@ -65,6 +66,13 @@ class Unsupported(BadRequest):
     """The chosen upstream cannot say this and leaving it out would change the answer's meaning."""
 
     code = "unsupported"
+
+
+class ThreadsUnsupported(Unsupported):
+    """The caller wants its conversation held (Anthropic's message threads) and this upstream cannot. The lenient switch
+    does not help: the next request would hold only the new turns."""
+
+    code = "thread_unsupported_request"
 
 
 class BodyUnreadable(BadRequest):

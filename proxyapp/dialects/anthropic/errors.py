@@ -9,7 +9,7 @@ from typing import Any
 
 from proxyapp.dialects import jsonio, sse
 from proxyapp.dialects.anthropic.tables import ERROR_STATUS, ERROR_TYPE, NAME, SPENT
-from proxyapp.errors import GatewayError, UpstreamBroken, UpstreamFault, UpstreamRefused
+from proxyapp.errors import GatewayError, ThreadsUnsupported, UpstreamBroken, UpstreamFault, UpstreamRefused
 
 _OVERFLOW = re.compile(
     r"prompt is too long|maximum context length|context_length_exceeded|context window"
@@ -46,7 +46,10 @@ def _error(error: GatewayError) -> tuple[int, dict[str, Any]]:
     message = error.message
     if error.param and error.param not in message:
         message = f"{error.param}: {message}"  # this wire has no `param`
-    return error.status, {"type": _type(error.status), "message": message}
+    body: dict[str, Any] = {"type": _type(error.status), "message": message}
+    if isinstance(error, ThreadsUnsupported):  # on these details the SDKs go on without threads (clients.md 3)
+        body["details"] = {"error_code": error.code, "unsupported": ["thread"]}
+    return error.status, body
 
 
 def _own(error: UpstreamRefused) -> tuple[int, dict[str, Any]]:

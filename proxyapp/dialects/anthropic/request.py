@@ -9,6 +9,7 @@ from proxyapp.dialects.anthropic.messages import Reader, parse_cache, parse_syst
 from proxyapp.dialects.anthropic.tables import NAME
 from proxyapp.dialects.anthropic.tools import parse_choice, parse_tools
 from proxyapp.dialects.contract import Body, ClientSide, Peek
+from proxyapp.errors import ThreadsUnsupported
 from proxyapp.ir.parts import Text
 from proxyapp.ir.request import Format, ReasoningSettings, Request
 
@@ -30,7 +31,12 @@ def peek(body: Body) -> Peek:
 
 
 def parse_request(body: dict[str, Any], side: ClientSide) -> Request:
-    """Lenient in what it takes; what has no place in the IR goes to `extras` by its own name."""
+    """Lenient in what it takes; what has no place in the IR goes to `extras` by its own name.
+
+    Only a body that is to be translated comes here, so there is no server behind it that holds message threads.
+    """
+    if body.get("thread") is not None:
+        raise ThreadsUnsupported("This model cannot hold a thread; send the whole conversation without it.")
     request = Request(
         client_dialect=NAME,
         model=fields.text(body.get("model"), "model"),
