@@ -45,11 +45,11 @@ class AsyncAPIView(APIView):
         except asyncio.CancelledError:
             raise
         except GatewayError as error:
-            response = error_response(dialect_for(request.path), error, self.request_id)
+            response = error_response(dialect_for(request.path, self.incoming), error, self.request_id)
         except Exception:
             logger.exception("Unexpected fault in request %s", self.request_id)
             error = InternalError(f"Internal error; the log has it under {self.request_id}.")
-            response = error_response(dialect_for(request.path), error, self.request_id)
+            response = error_response(dialect_for(request.path, self.incoming), error, self.request_id)
         return cors.allow(response, self.incoming)
 
     async def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
@@ -58,7 +58,7 @@ class AsyncAPIView(APIView):
 
     async def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         error = MethodNotAllowed(f"{request.method} is not offered at {request.path}.")
-        response = error_response(dialect_for(request.path), error, self.request_id)
+        response = error_response(dialect_for(request.path, self.incoming), error, self.request_id)
         response["allow"] = ", ".join(self.allowed_methods)
         return response
 
@@ -71,15 +71,17 @@ def lower_headers(request: HttpRequest) -> Mapping[str, str]:
     return found
 
 
-def dialect_for(path: str) -> Dialect:
-    """The dialect in which to speak of faults at `path`."""
-    return DIALECTS["anthropic-messages" if "/messages" in path else "openai-chat"]
+def dialect_for(path: str, headers: Mapping[str, str]) -> Dialect:
+    """The dialect in which to speak of faults at `path`; where both are served (models), the caller's version tells."""
+    anthropic = "/messages" in path or ("anthropic-version" in headers and "/chat/" not in path)
+    return DIALECTS["anthropic-messages" if anthropic else "openai-chat"]
 
 
 def no_such_path(request: HttpRequest) -> HttpResponse:
     """404 in the dialect that fits the path."""
     error = PathNotFound(f"There is nothing at {request.method} {request.path}.")
-    return cors.allow(error_response(dialect_for(request.path), error, new_request_id()), lower_headers(request))
+    headers = lower_headers(request)
+    return cors.allow(error_response(dialect_for(request.path, headers), error, new_request_id()), headers)
 
 
 def error_response(dialect: Dialect, error: GatewayError, request_id: str) -> HttpResponse:
@@ -89,7 +91,8 @@ def error_response(dialect: Dialect, error: GatewayError, request_id: str) -> Ht
 
 
 def json_response(body: Any, *, status: int = 200, request_id: str = "") -> HttpResponse:
-    headers = {"x-request-id": request_id} if request_id else {}
+    # Anthropic's SDKs read `request-id`, all others `x-request-id`.
+    headers = {"x-request-id": request_id, "request-id": request_id} if request_id else {}
     return HttpResponse(jsonio.encode(body), status=status, content_type="application/json", headers=headers)
 
 

@@ -60,6 +60,17 @@ async def test_one_model_also_with_slashes_in_its_name(serve_snapshot, app):
     assert (missing.status, missing.json["error"]["code"]) == (404, "model_not_found")
 
 
+async def test_faults_at_the_models_come_in_the_shape_of_their_caller(serve_snapshot, app):
+    serve_snapshot(snapshot())
+    version = {"anthropic-version": "2026-10-21"}
+    missing = await ask(app, "GET", "/v1/models/nope", x_api_key=KEY, **version)
+    assert (missing.status, missing.json["type"], missing.json["error"]["type"]) == (404, "error", "not_found_error")
+    assert missing.headers["request-id"] == missing.headers["x-request-id"] == missing.json["request_id"]
+    nobody = await ask(app, "GET", "/v1/models", **version)
+    assert (nobody.status, nobody.json["error"]["type"]) == (401, "authentication_error")
+    assert (await ask(app, "GET", "/v1/models")).json["error"]["code"] == "invalid_api_key"
+
+
 async def test_only_what_the_key_may_use_is_listed(serve_snapshot, app):
     serve_snapshot(snapshot(models=("model-0*",)))
     listed = (await ask(app, "GET", "/v1/models", **AUTH)).json["data"]
