@@ -39,6 +39,9 @@ def scenario(sdk: str, *over: str) -> Callable[[Callable[[Kit], None]], Callable
 def load() -> list[Scenario]:
     """Every scenario, both SDKs."""
     from tests.sdk.scenarios import (  # noqa: F401 (importing registers)
+        anthropic_faults,
+        anthropic_talk,
+        anthropic_tools,
         openai_faults,
         openai_talk,
         openai_tools,
@@ -66,7 +69,7 @@ class Kit:
     @property
     def thinkers(self) -> tuple[str, ...]:
         """Models that think: over Messages by budget, and as they see fit."""
-        return ("deepseek-chat",) if self.over == CHAT else ("claude-sonnet-4-5", "claude-opus-4-7")
+        return ("deepseek-chat",) if self.over == CHAT else ("claude-haiku-4-5", "claude-opus-4-7")
 
     def openai(self, **options: Any) -> Any:
         import openai
