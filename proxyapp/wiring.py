@@ -113,7 +113,7 @@ def _build() -> Worker:
 
     watcher = Watcher(put_in_force)
     watcher.start(initial=True)
-    writer = Writer(directory)
+    writer = Writer(directory, journal)
     writer.start()
     return Worker(os.getpid(), engine, watcher, journal, writer, time.time())
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import connections
-from django.db.models import Max, Min
 from msgspec import Struct
 
 from proxyapp.models.history import RequestLog, RequestLogQuerySet
@@ -141,10 +140,11 @@ class About(Struct, frozen=True):
 
 def about_all(using: str = "default") -> About:
     """How many rows there are, from the first number and the last: exact until something was deleted in between."""
-    ends = RequestLog.objects.using(using).aggregate(first=Min("id"), last=Max("id"))
-    if ends["last"] is None:
+    numbers = RequestLog.objects.using(using).values_list("id", flat=True)
+    first, last = numbers.order_by("id").first(), numbers.order_by("-id").first()  # MIN and MAX at once read it all
+    if first is None or last is None:
         return About(0)
-    number = ends["last"] - ends["first"] + 1
+    number = last - first + 1
     if number > COUNT_AT_MOST:
         return About(number, is_exact=False)
     return About(RequestLog.objects.using(using).count())

@@ -32,8 +32,12 @@ BREATH_SECONDS = 0.002
 """Between two batches, for the event loop."""
 LONGEST_WAIT = 10.0
 """Seconds between two tries to reach a database that is away."""
+STALE_SECONDS = 3600.0
 ROTATE_SECONDS = 900.0
 """An idle worker's segment is ended after this time, so that no body outlives its retention in a journal."""
+
+POISON = (DataError, IntegrityError, ValueError, TypeError, OverflowError, RecursionError)
+"""What a record raises that is itself at fault."""
 
 log = logging.getLogger("dragoman.history")
 
@@ -124,13 +128,29 @@ class Writer:
         return True
 
     def _run(self) -> None:
+        self._sweep()
         try:
-            while self._turn():
+            while self._turn_safely():
                 pass
         finally:
             for reader in self._readers.values():
                 reader.close()
             connections[self._using].close()
+
+    def _sweep(self) -> None:
+        """Removes what a worker left that died between making a segment's file and naming it."""
+        for path in self.directory.glob("*.new"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                    path.unlink()
+
+    def _turn_safely(self) -> bool:
+        try:
+            return self._turn()
+        except Exception:  # the thread must outlive whatever it meets: without it no history is written
+            log.exception("history: the writer met a fault and goes on")
+            self._pause(LOOK_SECONDS)
+            return not self._stopping
 
     def _turn(self) -> bool:
         """One pass and the pause after it. False when the thread shall end."""
@@ -259,36 +279,35 @@ class Writer:
         del self._readers[reader.path]
 
     def _store(self, records: Sequence[Ended]) -> None:
-        """Raises Away. Records that the database refuses are found and set aside."""
+        """Raises Away. Records that the database refuses are found and set aside, once the others are stored."""
         batch: list[tuple[Ended, Rows]] = []
+        refused: list[tuple[Ended, Exception]] = []
         for record in records:
             try:
                 batch.append((record, to_rows(record)))
-            except (ValueError, TypeError, OverflowError) as exc:
-                self._refuse(record, f"{record.begun.request_id}: {type(exc).__name__}")
+            except POISON as exc:
+                refused.append((record, exc))
         if batch:
-            self._store_rows(batch)
+            self._store_rows(batch, refused)
+        for record, cause in refused:
+            self._refuse(record, f"{record.begun.request_id}: {type(cause).__name__}")
 
-    def _store_rows(self, batch: list[tuple[Ended, Rows]]) -> None:
+    def _store_rows(self, batch: list[tuple[Ended, Rows]], refused: list[tuple[Ended, Exception]]) -> None:
         try:
             new = store([rows for _, rows in batch], self._using)
-        except (DataError, IntegrityError, ValueError, TypeError, OverflowError) as exc:
-            self._store_halves(batch, exc)
+        except POISON as exc:
+            if len(batch) == 1:
+                refused.append((batch[0][0], exc))
+                return
+            middle = len(batch) // 2
+            self._store_rows(batch[:middle], refused)
+            self._store_rows(batch[middle:], refused)
             return
         except (DatabaseError, InterfaceError) as exc:
             connections[self._using].close()
-            raise Away(type(exc).__name__) from exc
+            raise Away(f"{type(exc).__name__}: {exc}".splitlines()[0][:200]) from exc
         self.stats.stored += len(new)
         self.stats.interrupted += sum(not rows.is_complete for rows in new)
-
-    def _store_halves(self, batch: list[tuple[Ended, Rows]], cause: Exception) -> None:
-        if len(batch) == 1:
-            record = batch[0][0]
-            self._refuse(record, f"{record.begun.request_id}: {type(cause).__name__}")
-            return
-        middle = len(batch) // 2
-        self._store_rows(batch[:middle])
-        self._store_rows(batch[middle:])
 
     def _refuse(self, record: Ended | bytes, why: str) -> None:
         payload = record if isinstance(record, bytes) else msgspec.msgpack.encode(record)

@@ -415,6 +415,31 @@ def test_after_kill_9_what_was_answered_is_there_and_the_rest_interrupted(tmp_pa
     assert segments(tmp_path) == []
 
 
+def test_the_thread_outlives_a_fault_of_its_own(journal, start, an_exchange, monkeypatch):
+    real, faults = writer_module.listing, iter([True] * 2)
+
+    def faulty(directory):
+        if next(faults, False):
+            raise RuntimeError("a fault of ours")
+        return real(directory)
+
+    monkeypatch.setattr(writer_module, "listing", faulty)
+    monkeypatch.setattr(writer_module, "LOOK_SECONDS", 0.02)
+    writer = start(journal)
+    journal.end(an_exchange(1))
+    assert writer.flush()
+    assert outcomes() == {name(1): "ok"}
+
+
+def test_files_that_never_became_segments_are_swept_away(tmp_path, start):
+    old, young = tmp_path / "a-1-1.000001.new", tmp_path / "a-1-2.000001.new"
+    for path in (old, young):
+        path.write_bytes(MAGIC)
+    os.utime(old, (1, 1))
+    start().flush()
+    assert (old.exists(), young.exists()) == (False, True)
+
+
 def test_stop_stores_what_is_there(tmp_path, start, journal, an_exchange):
     writer = start(journal, poll=5)
     for number in range(300):
