@@ -60,6 +60,8 @@ class Conversation:
     def build(self) -> list[Message]:
         """Raises Unsupported for parts the wire has not."""
         for turn in self.request.turns:
+            if turn.role != "system" and turn.meta.get(NAME):
+                self.side.drop(turn.path, f"Beside role and content only: {', '.join(turn.meta[NAME])} was left out.")
             if turn.role == "assistant":
                 self._assistant(turn)
             elif turn.role == "user":

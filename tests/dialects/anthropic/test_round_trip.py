@@ -137,7 +137,7 @@ def without_points(value: Any) -> Any:
     return value
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(BODIES)
 def test_an_own_body_comes_back_as_it_was(body: Json) -> None:
     back, side = there_and_back(body)
@@ -145,7 +145,7 @@ def test_an_own_body_comes_back_as_it_was(body: Json) -> None:
     assert {note.path for note in side.notes.items} <= {"cache_control"}
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(BODIES)
 def test_a_second_trip_changes_nothing_more(body: Json) -> None:
     once, _ = there_and_back(body)

@@ -68,7 +68,7 @@ WHOLE = Response(
 )
 
 
-def test_the_sdk_reads_every_kind_of_part_from_a_stream() -> None:
+def test_xl_180a_the_sdk_reads_every_kind_of_part_from_a_stream() -> None:
     with streamed(encoded(list(unfold(WHOLE)))).messages.stream(**ASKED) as stream:
         message = stream.get_final_message()
     assert [block.type for block in message.content] == [

@@ -279,3 +279,9 @@ def test_a_system_turn_holds_text_only(render: Render, upstream: Upstream) -> No
     assert outline(render(request, mid_system=True))[1] == ("system", ["text", "tool_addition"])
     assert outline(render(request, side)) == [("user", ["text", "text"])]
     assert side.notes.items
+
+
+def test_fields_beside_a_messages_content_are_noted(render: Render, upstream: Upstream) -> None:
+    side = upstream()
+    render(talk(turn("user", "a", meta={NAME: {"id": "x"}}), dialect=NAME), side)
+    assert [note.path for note in side.notes.items] == ["messages.x"]
