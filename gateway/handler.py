@@ -8,6 +8,7 @@ shares the event loop. The body is read by the view, bounded; when the caller ha
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import logging
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,7 @@ from typing import Any
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import Resolver404, get_resolver
+from django.urls import Resolver404, ResolverMatch, get_resolver
 
 from proxyapp.engine.call import ClientGone
 from proxyapp.errors import BodyTooLarge, BodyTooSlow, MediaTypeRefused
@@ -126,11 +127,17 @@ class LeanHandler(ASGIHandler):
         from proxyapp.api.base import no_such_path
 
         try:
-            match = get_resolver(INFERENCE_URLS).resolve(request.path_info)
+            match = _match(request.path_info)
         except Resolver404:
             return no_such_path(request)
         request.resolver_match = match
         return await match.func(request, *match.args, **match.kwargs)
+
+
+@functools.lru_cache(maxsize=512)
+def _match(path: str) -> ResolverMatch:
+    """Nearly all requests go to a handful of paths."""
+    return get_resolver(INFERENCE_URLS).resolve(path)
 
 
 class DisconnectWatch:

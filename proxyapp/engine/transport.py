@@ -1,7 +1,8 @@
-"""The only module that knows an HTTP client: httpx's transport interface (httpx2), called directly, over aiohttp.
+"""The only module that knows an HTTP client: httpx's transport over aiohttp (httpx2, httpx-aiohttp).
 
-Why not an AsyncClient, or httpx's own pool: docs/decisions and reference/performance.md 4. One pooled session per way
-out (direct, or a proxy URL). Redirects are never followed, cookies never kept, the environment's proxies ignored.
+A `Pool` is such a transport, one per way out (direct, or a proxy URL). The hot path asks its aiohttp session directly:
+httpx's Request and Response objects cost as much per request as all of aiohttp (docs/decisions). Redirects are never
+followed, cookies never kept, the environment's proxies ignored.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import aiohttp
 import httpx2 as httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp.httpx2 import AiohttpTransport
+from yarl import URL
 
 from proxyapp.engine.inflate import Inflater
 from proxyapp.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
@@ -24,20 +26,18 @@ from proxyapp.upstreams.contract import Outbound, Timeouts
 
 _POOL_KEEPALIVE = 30.0
 _NOTHING_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-_FAULTS = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, asyncio.IncompleteReadError)
+_FAULTS = (aiohttp.ClientError, OSError, ValueError)
 
 
 class Answer:
     """An upstream's answer: status and headers are here, the body is read on demand. `close` always."""
 
-    def __init__(self, response: httpx.Response, upstream: str, limit: int) -> None:
-        self.status: int = response.status_code
+    def __init__(self, response: aiohttp.ClientResponse, upstream: str, limit: int) -> None:
+        self.status: int = response.status
         self._upstream = upstream
         self._limit = limit
-        # The transport's stream is an async generator, which a cancelled read would kill; aiohttp's own reader
-        # survives one, so a read may time out (to send a keep-alive) and be taken up again.
-        self._raw: aiohttp.ClientResponse = response.stream._aiohttp_response  # type: ignore[union-attr]
-        self.headers: Mapping[str, str] = self._raw.headers
+        self._raw = response
+        self.headers: Mapping[str, str] = response.headers
         """Case-insensitive."""
         encoding = self.headers.get("content-encoding", "identity").lower()
         self._inflater = None if encoding in ("", "identity") else Inflater(encoding, limit)
@@ -47,6 +47,7 @@ class Answer:
         be called again), UpstreamBroken when the connection is lost."""
         while True:
             try:
+                # aiohttp's reader survives a cancelled read: it may be taken up again after a keep-alive.
                 async with asyncio.timeout(timeout):
                     piece = await self._raw.content.readany()
             except TimeoutError:
@@ -93,32 +94,48 @@ class Answer:
             self._raw.close()
 
 
+class Pool(AiohttpTransport):
+    """An httpx transport whose session can also be asked without httpx's objects around it."""
+
+    async def ask(self, outbound: Outbound, url: URL, connect: float) -> aiohttp.ClientResponse:
+        """The answer's head. Raises aiohttp's own errors, which tell what was sent (httpx-aiohttp's mapping of them
+        does not: a lost connection reads like a connect timeout there)."""
+        if not isinstance(self.client, aiohttp.ClientSession):
+            self.client = self.get_client()
+        return await self.client.request(
+            outbound.method,
+            url,
+            headers=outbound.headers,
+            data=outbound.body,
+            allow_redirects=False,
+            auto_decompress=False,
+            timeout=_connect_timeout(connect),
+            proxy=str(self.proxy.url) if self.proxy else None,
+        )
+
+
 class Transport:
     """Pools of connections, one per way out. Lives in one event loop."""
 
     def __init__(self, *, max_answer_bytes: int = 64 * 1024 * 1024, tls: ssl.SSLContext | None = None) -> None:
         self._max_answer_bytes = max_answer_bytes
         self._tls = tls or httpx.create_ssl_context()
-        self._pools: dict[str, AiohttpTransport] = {}
+        self._pools: dict[str, Pool] = {}
 
     async def open(self, outbound: Outbound, upstream: str, timeouts: Timeouts, proxy: str = "") -> Answer:
         """Sends the request and waits for the answer's head.
 
         Raises UpstreamUnreachable (no connection, or lost before an answer began), UpstreamTimeout (first byte).
         """
-        request = httpx.Request(
-            outbound.method,
-            _parsed(outbound.url),
-            headers=list(outbound.headers.items()),
-            content=outbound.body,
-            extensions={"timeout": {"connect": timeouts.connect, "read": None, "pool": None}},
-        )
-        if is_forbidden(request.url.host):  # an address in the URL itself never meets the resolver
+        url = _parsed(outbound.url)
+        if is_forbidden(url.host or ""):  # an address in the URL itself never meets the resolver
             raise UpstreamUnreachable(f"The address of the upstream {upstream} is not allowed.", upstream=upstream)
         try:
             async with asyncio.timeout(timeouts.connect + timeouts.first_byte):
-                response = await self._pool(proxy).handle_async_request(request)
-        except TimeoutError:
+                response = await self._pool(proxy).ask(outbound, url, timeouts.connect)
+        except TimeoutError as exc:
+            if isinstance(exc, aiohttp.ConnectionTimeoutError):
+                raise _unreachable(exc, timeouts, upstream) from exc
             raise timed_out("first_byte", timeouts, upstream) from None
         except _FAULTS as exc:
             raise _unreachable(exc, timeouts, upstream) from exc
@@ -129,10 +146,10 @@ class Transport:
         for pool in pools:
             await pool.aclose()
 
-    def _pool(self, proxy: str) -> AiohttpTransport:
+    def _pool(self, proxy: str) -> Pool:
         pool = self._pools.get(proxy)
         if pool is None:
-            pool = self._pools[proxy] = AiohttpTransport(
+            pool = self._pools[proxy] = Pool(
                 verify=self._tls,
                 trust_env=False,
                 proxy=httpx.Proxy(proxy) if proxy else None,
@@ -179,9 +196,15 @@ class GuardedResolver(AbstractResolver):
 
 
 @functools.lru_cache(maxsize=1024)
-def _parsed(url: str) -> httpx.URL:
-    """Configured addresses are few, parsing one costs as much as the rest of a request's head."""
-    return httpx.URL(url)
+def _parsed(url: str) -> URL:
+    """Configured addresses are few; parsing one costs as much as the rest of a request's head."""
+    return URL(url)
+
+
+@functools.lru_cache(maxsize=64)
+def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
+    """Only the connection is aiohttp's to watch; all other times are watched here."""
+    return aiohttp.ClientTimeout(total=None, sock_connect=seconds)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -205,12 +228,11 @@ def timed_out(which: str, timeouts: Timeouts, upstream: str) -> UpstreamTimeout:
 
 
 def _unreachable(exc: BaseException, timeouts: Timeouts, upstream: str) -> UpstreamUnreachable:
-    cause = exc.__cause__ or exc
-    if isinstance(cause, aiohttp.ConnectionTimeoutError):
+    if isinstance(exc, aiohttp.ConnectionTimeoutError):
         return UpstreamUnreachable(
             f"No connection to the upstream {upstream} within {timeouts.connect:g} s (connect timeout).",
             upstream=upstream,
         )
-    if isinstance(cause, _NOTHING_SENT):
+    if isinstance(exc, _NOTHING_SENT):
         return UpstreamUnreachable(f"No connection to the upstream {upstream}.", upstream=upstream)
     return UpstreamUnreachable(f"The upstream {upstream} closed the connection without an answer.", upstream=upstream)
