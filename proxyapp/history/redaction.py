@@ -122,7 +122,7 @@ class Redactor:
         """`data` itself when there is nothing to hide."""
         spans = list(_spans(data))
         for secret in self._extra:
-            spans += [(place, place + len(secret)) for place in _places(data, secret)]
+            spans += [(_behind_escape(data, place), place + len(secret)) for place in _places(data, secret)]
         return _without(data, spans) if spans else data
 
 
@@ -149,6 +149,12 @@ def _first(rules: tuple[Rule, ...], data: bytes, place: int) -> Span | None:
         if span:
             return span
     return None
+
+
+def _behind_escape(data: bytes, place: int) -> int:
+    """`place`, or the one after it when the byte there ends an escape of JSON, as the n of a line end does."""
+    before = data[max(0, place - 32) : place]
+    return place + (len(before) - len(before.rstrip(b"\\"))) % 2
 
 
 def _places(data: bytes, needle: bytes) -> Iterator[int]:

@@ -131,6 +131,8 @@ def test_exact_secrets_can_be_registered():
         b'{"a": "x [redacted] y", "n": 12345678}'
     )
     assert redactor(b'pa"ss-word short another-secret') == b"[redacted] short [redacted]"
+    assert redactor(rb'"\another-secret"') == rb'"\a[redacted]"'
+    assert redactor(rb'"\\another-secret"') == rb'"\\[redacted]"'
     redactor.register([])
     assert redactor(b"another-secret") == b"another-secret"
 
@@ -185,6 +187,6 @@ def test_json_stays_json(value, ascii_only, nested):
     ],
 )
 def test_no_input_is_slow(hostile):
-    began = time.perf_counter()
+    began = time.thread_time()
     redact(hostile)
-    assert time.perf_counter() - began < 0.25
+    assert time.thread_time() - began < 0.25
