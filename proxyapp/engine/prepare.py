@@ -54,6 +54,7 @@ class Preparation:
         side.notes.items.extend(self._unread.items)
         client_side = ClientSide(
             sealer=self._sealer,
+            notes=side.notes,
             new_id=new_id,
             now=self._now,
             estimate_input=len(self._body.raw) // _BYTES_PER_TOKEN,

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from proxyapp.dialects import jsonio
 from proxyapp.engine.call import Call, Reply, Stream
 from proxyapp.engine.exchange import Exchange
-from proxyapp.errors import GatewayError
+from proxyapp.errors import GatewayError, UpstreamRefused
 
 _ANTHROPIC = "anthropic-messages"
 
@@ -56,6 +56,8 @@ def error_reply(call: Call, exchange: Exchange, error: GatewayError) -> Reply:
         headers["retry-after"] = str(max(math.ceil(error.retry_after), 0))
         if call.dialect.name != _ANTHROPIC:
             headers["retry-after-ms"] = str(max(math.ceil(error.retry_after * 1000), 0))
+    if status == 429 and not error.retryable and isinstance(error, UpstreamRefused):
+        headers["x-should-retry"] = "false"  # a spent quota: both SDKs honour it (reference/translation.md 5.3.8)
     return Reply(status=status, body=out, headers=headers)
 
 

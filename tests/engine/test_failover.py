@@ -139,6 +139,17 @@ async def test_a_rate_limit_upstream_keeps_its_wait(make_engine, upstream, diale
     assert len(upstream.seen) == 1
 
 
+async def test_a_spent_quota_is_not_to_be_tried_again(make_engine, upstream):
+    spent = {"type": "rate_limit_error", "message": "spent", "details": {"error_code": "enforced_spend_limit_reached"}}
+    upstream.default = answer_json({"type": "error", "error": spent}, 429)
+    outcome = await ask(
+        make_engine(a_snapshot(an_upstream("up", upstream.url, "anthropic-messages"))),
+        a_call("anthropic-messages", a_body()),
+    )
+    assert outcome.status == 429
+    assert outcome.reply.headers["x-should-retry"] == "false"
+
+
 async def test_a_long_wait_is_not_sat_out(make_engine, upstream, second_upstream):
     upstream.default = no(503, retry_after="600")
     second_upstream.then(good())
