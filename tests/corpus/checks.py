@@ -1,0 +1,214 @@
+"""What every recorded exchange is held to. Each check raises AssertionError, or returns the losses it met, as the
+sentences of `losses`; an empty set means that nothing at all was lost."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from proxyapp.dialects.registry import DIALECTS
+from proxyapp.dialects.sse import FrameReader
+from proxyapp.ir import events as ev
+from proxyapp.ir.fold import fold
+from proxyapp.ir.grammar import check_all
+from tests.corpus import crossing, losses, roads, schemas, sdk
+from tests.corpus.exchanges import CHAT, MESSAGES, OTHER, Exchange
+from tests.corpus.folding import payloads
+from tests.corpus.house import UPSTREAM_MODEL, House
+from tests.corpus.meaning import READ
+from tests.engine.conftest import Outcome
+
+Losses = set[str]
+Json = dict[str, Any]
+
+
+# --- the same dialect on both sides
+
+
+async def same(house: House, exchange: Exchange) -> Losses:
+    """The upstream gets the caller's request, the caller the upstream's answer: unchanged."""
+    asked = exchange.asked()
+    outcome = await house.ask(exchange, exchange.dialect, asked)
+    assert house.sent == patched(exchange.dialect, asked)
+    if exchange.is_error:
+        return check_error(exchange, exchange.dialect, outcome)
+    if exchange.id in losses.NO_ANSWER and not exchange.stream:
+        return check_no_answer(exchange, exchange.dialect, outcome)
+    assert outcome.status == 200
+    if not exchange.stream:
+        assert json.loads(outcome.raw) == exchange.json()
+        return set()
+    assert outcome.raw == relayed(exchange)
+    return {losses.BYTES[exchange.id]} if exchange.id in losses.BYTES else set()
+
+
+def patched(dialect: str, asked: Json, model: str = UPSTREAM_MODEL) -> Json:
+    """What the gateway changes in a body of the same dialect, and nothing else: docs/dialects."""
+    sent = {**asked, "model": model}
+    if dialect == CHAT:
+        if not sent.get("tools", True):
+            sent = {key: value for key, value in sent.items() if key not in ("tools", "tool_choice")}
+        if sent.get("stream"):
+            sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
+    return sent
+
+
+def relayed(exchange: Exchange) -> bytes:
+    """The recorded bytes, as far as they are one answer."""
+    raw = exchange.raw
+    if exchange.id in losses.BYTES:
+        end = b'data: {"type":"message_stop"}\n\n'
+        head, found, _ = raw.partition(end)
+        raw = head + found if exchange.dialect == MESSAGES else raw.rstrip(b"\n") + b"\n\n"
+    return raw
+
+
+# --- the other dialect
+
+
+async def cross(house: House, exchange: Exchange) -> Losses:
+    """A caller of the other dialect gets the same meaning, in a form that its specification and its SDK accept."""
+    caller = OTHER[exchange.dialect]
+    outcome = await house.ask(exchange, caller, exchange.asked_elsewhere())
+    if exchange.is_error:
+        return check_error(exchange, caller, outcome)
+    if exchange.id in losses.NO_ANSWER:
+        return check_no_answer(exchange, caller, outcome)
+    assert outcome.status == 200
+    want = crossing.expected(crossing.recorded(exchange), caller)
+    agree(want, crossing.given(caller, outcome.raw, stream=exchange.stream))
+    check_form(caller, outcome.raw, stream=exchange.stream)
+    check_sdk(want, caller, outcome.raw, stream=exchange.stream)
+    check_books(want, outcome)
+    return named(caller, want.beyond)
+
+
+def named(caller: str, beyond: set[str]) -> Losses:
+    """What the caller did not get, as the sentences that allow it."""
+    assert all((caller, word) in losses.ANSWERS for word in beyond), f"no table allows the loss of {beyond}"
+    return {losses.ANSWERS[caller, word] for word in beyond}
+
+
+def check_form(caller: str, raw: bytes, *, stream: bool) -> None:
+    """What we make ourselves keeps to the specification, but where that is stricter than its own service."""
+    told = payloads(raw) if stream else [json.loads(raw)]
+    schema = schemas.EVENT[caller] if stream else schemas.ANSWER[caller]
+    for value in told:
+        if value.get("type") != "ping":
+            fault = schemas.fault(caller, schema, value)
+            assert fault is None, fault
+
+
+def check_sdk(want: crossing.Meaning, caller: str, raw: bytes, *, stream: bool) -> None:
+    try:
+        body = sdk.read(caller, raw, stream=stream)
+    except sdk.Filtered:
+        assert want.stop == "content_filter"
+        return
+    agree(want, READ[caller](body))
+
+
+def agree(want: crossing.Meaning, got: crossing.Meaning) -> None:
+    found = crossing.differences(want, got)
+    assert not found, "\n".join(found)
+
+
+def check_books(want: crossing.Meaning, outcome: Outcome) -> None:
+    """The row for the books tells the same counts."""
+    row, counts = outcome.row, want.counts
+    assert row.outcome == "ok"
+    if counts is not None:
+        prompt = (row.fresh_input, row.cache_read, row.cache_write_5m, row.cache_write_1h)
+        assert sum(count or 0 for count in prompt) == counts.prompt
+        assert (row.output, row.cache_read or 0) == (counts.output, counts.cached or 0)
+
+
+# --- answers that are none
+
+
+def check_error(exchange: Exchange, caller: str, outcome: Outcome) -> Losses:
+    """Status and message stay, in the caller's dialect's own form."""
+    recorded = exchange.json()["error"]
+    assert outcome.status == (exchange.status if exchange.status >= 400 else recorded["status"])
+    told = outcome.json
+    assert told["error"]["message"] == recorded["message"]
+    fault = schemas.fault(caller, schemas.ERROR[caller], told)
+    assert fault is None, fault
+    if caller == exchange.dialect:
+        assert all(told["error"][key] == value for key, value in recorded.items() if value is not None)
+    return set()
+
+
+def check_no_answer(exchange: Exchange, caller: str, outcome: Outcome) -> Losses:
+    """An error in the caller's form, as a status or as the last event, never a whole answer."""
+    told = payloads(outcome.raw)[-1] if outcome.status == 200 else outcome.json
+    assert told["error"]["message"]
+    assert outcome.row.error == "upstream_broken"
+    fault = schemas.fault(caller, schemas.ERROR[caller], told)
+    assert fault is None, fault
+    return {losses.NO_ANSWER[exchange.id]}
+
+
+# --- bytes, forms, events
+
+
+def piecewise(exchange: Exchange, caller: str) -> Losses:
+    """Where the network cuts the bytes changes nothing, down to one byte at a time."""
+    at_once = roads.drive(exchange, caller)
+    for size in (1, 1000):
+        given = roads.drive(exchange, caller, size)
+        assert given.raw == at_once.raw
+        assert given.error == at_once.error or type(given.error) is type(at_once.error)
+    return set()
+
+
+def alike(exchange: Exchange, caller: str) -> Losses:
+    """A stream and a whole answer mean the same: the recorded one as it is, the other form made of it."""
+    if exchange.id in losses.NO_ANSWER:
+        return _alike_in_failing(exchange, caller)
+    asked = exchange.asked() if caller == exchange.dialect else exchange.asked_elsewhere()
+    given = roads.drive(exchange, caller)
+    one = crossing.given(caller, given.raw, stream=exchange.stream)
+    if caller == CHAT:
+        one.counts = crossing.told_to_chat(one.counts)
+    if exchange.stream:
+        two = crossing.given(caller, _folded(exchange, caller, asked), stream=False)
+    else:
+        way = roads.road(caller, exchange.dialect, {**asked, **_as_stream(caller)})
+        two = crossing.given(caller, way.whole_as_stream(exchange.raw), stream=True)
+    agree(one, two)
+    assert two.beyond <= one.beyond
+    return {losses.ALIKE[caller, word] for word in one.beyond - two.beyond}
+
+
+def _as_stream(caller: str) -> Json:
+    return {"stream": True, **({"stream_options": {"include_usage": True}} if caller == CHAT else {})}
+
+
+def _folded(exchange: Exchange, caller: str, asked: Json) -> bytes:
+    """The recorded stream as the whole answer that the caller would get."""
+    client, side = DIALECTS[caller], roads.client_side()
+    request = client.parse_request(asked, side)
+    return json.dumps(client.render_response(fold(decoded(exchange)), request, side)).encode()
+
+
+def _alike_in_failing(exchange: Exchange, caller: str) -> Losses:
+    if exchange.stream:
+        if caller != exchange.dialect:
+            assert roads.drive(exchange, caller).error is not None
+        assert isinstance(decoded(exchange)[-1], ev.Failed)
+    else:
+        assert roads.drive(exchange, caller).error is not None
+    return {losses.NO_ANSWER[exchange.id]}
+
+
+def decoded(exchange: Exchange) -> list[ev.Event]:
+    """The events of a recorded stream, held to the grammar."""
+    decoder = DIALECTS[exchange.dialect].decoder(roads.upstream_side(exchange.dialect))
+    reader = FrameReader()
+    events: list[ev.Event] = []
+    for frame in [*reader.feed(exchange.raw), *reader.close()]:
+        events += decoder.feed(frame)
+    events += decoder.close()
+    check_all(events)
+    return events

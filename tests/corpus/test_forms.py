@@ -1,0 +1,62 @@
+"""The form in which an answer comes changes nothing: in how many pieces, as a stream or whole."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from proxyapp.dialects.registry import DIALECTS
+from proxyapp.ir.grammar import check_all
+from tests.corpus import checks, roads
+from tests.corpus.exchanges import CHAT, MESSAGES, exchanges
+from tests.corpus.folding import fold_chat
+from tests.corpus.groups import ALIKE, PIECEWISE
+
+STREAMS = [each for each in exchanges() if each.stream]
+SIGNED = [each for each in exchanges(MESSAGES) if b'"signature":"E' in each.raw.replace(b'": "', b'":"')]
+
+
+def name(exchange):
+    return exchange.id
+
+
+@pytest.mark.parametrize("case", PIECEWISE.cases(), ids=str)
+def test_a_stream_is_the_same_wherever_its_bytes_are_cut(case):
+    case.run(None)
+
+
+@pytest.mark.parametrize("case", ALIKE.cases(), ids=str)
+def test_a_stream_and_a_whole_answer_mean_the_same(case):
+    case.run(None)
+
+
+@pytest.mark.parametrize("exchange", STREAMS, ids=name)
+def test_every_decoder_keeps_the_grammar(exchange):
+    check_all(checks.decoded(exchange))
+
+
+@pytest.mark.parametrize("exchange", STREAMS, ids=name)
+def test_encoding_the_same_events_twice_gives_the_same_bytes(exchange):
+    for caller in DIALECTS:
+        assert roads.drive(exchange, caller).raw == roads.drive(exchange, caller).raw
+
+
+@pytest.mark.parametrize("exchange", SIGNED, ids=name)
+def test_a_proof_that_went_through_a_chat_caller_comes_back_to_its_owner_alone(exchange):
+    given = roads.drive(exchange, CHAT)
+    message = given.json["choices"][0]["message"] if not exchange.stream else _joined(given.raw)
+    asked = {"model": "m", "max_tokens": 9000, "messages": [{"role": "user", "content": "hi"}, message]}
+    asked["messages"].append({"role": "user", "content": "and then?"})
+    sent = json.loads(roads.road(CHAT, MESSAGES, asked).body)
+    thinking = [block for block in sent["messages"][1]["content"] if block["type"] == "thinking"]
+    assert thinking
+    assert all(block["signature"] in exchange.raw.decode() for block in thinking)
+    assert "gwr1." in json.dumps(message)
+    assert "gwr1." not in json.dumps(sent)
+
+
+def _joined(raw: bytes) -> dict:
+    message = fold_chat(raw)["choices"][0]["message"]
+    text = "".join(part["text"] for part in message.pop("content"))
+    return {**message, "role": "assistant", "content": text}
