@@ -225,6 +225,9 @@ def _settings(body: Json, ask: Ask) -> None:
     require(0 <= body.get("temperature", 1) <= 2, "temperature: out of range")
     effort = body.get("reasoning_effort")
     require(effort in (None, *_EFFORTS), f"reasoning_effort: invalid value {effort!r}")
+    if ask.model.startswith("gpt-5"):
+        for name in ("max_tokens", "temperature", "top_p"):
+            require(name not in body, f"Unsupported parameter: '{name}' is not supported with this model.")
     if ask.model.startswith("gpt-4"):
         require(effort is None, "reasoning_effort: not supported by this model")
     ask.thinks = is_thinker(ask.model) and effort != "none"

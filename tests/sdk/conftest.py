@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +30,7 @@ from tests.fakes import strict_chat, strict_messages
 from tests.fakes.strict_chat import StrictChat
 from tests.fakes.strict_messages import StrictMessages
 from tests.fakes.upstream import ScriptedUpstream, free_port
+from tests.sdk.scenarios import Kit, Scenario
 
 CHAT, MESSAGES = "openai-chat", "anthropic-messages"
 MODELS = {
@@ -139,6 +140,7 @@ def in_place(running: Gateway) -> Iterator[Gateway]:
     """The running server with this process's worker behind it, and the usual routes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wiring, "_worker", running.worker)
+        patch.setenv("NO_PROXY", "127.0.0.1")
         running.serve()
         yield running
 
@@ -150,3 +152,17 @@ def gateway(in_place: Gateway) -> Iterator[Gateway]:
     in_place.serve()
     in_place.chat.refused.clear()
     in_place.messages.refused.clear()
+
+
+@pytest.fixture
+def play(gateway: Gateway) -> Callable[[Scenario, str], None]:
+    """Plays a scenario with the SDKs of this process, which are the newest."""
+
+    def run(scenario: Scenario, over: str) -> None:
+        try:
+            scenario.play(Kit(gateway.url, gateway.key, over, "newest"))
+        except Exception as error:
+            error.add_note(f"the upstreams refused: {gateway.refused}")
+            raise
+
+    return run

@@ -9,7 +9,7 @@ from typing import Any
 import anthropic
 
 from tests.fakes.mind import GREETING
-from tests.sdk.scenarios import CHAT, MESSAGES, Kit, expect, scenario
+from tests.sdk.scenarios import CHAT, MESSAGES, Kit, expect, fresh, scenario
 from tests.sdk.scenarios.things import CAT, PDF_BASE64, PNG_BASE64
 
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
@@ -53,6 +53,29 @@ def the_async_client_asks_and_streams(kit: Kit) -> None:
                 expect(words(await stream.get_final_message()), SAID)
 
     asyncio.run(both())
+
+
+@scenario("anthropic")
+def many_streams_at_once_do_not_mix(kit: Kit) -> None:
+    async def one(client: Any, word: str) -> None:
+        asked = [{"role": "user", "content": f"mirror {word}"}]
+        async with client.messages.stream(model=kit.model, max_tokens=500, messages=asked) as stream:
+            said = await stream.get_final_message()
+        assert word in json.dumps(mirrored(said)["body"]["messages"])
+
+    async def all_of_them() -> None:
+        async with kit.async_anthropic() as client:
+            await asyncio.gather(*[one(client, fresh()) for _ in range(12)])
+
+    asyncio.run(all_of_them())
+
+
+@scenario("anthropic")
+def a_stream_may_be_left_early(kit: Kit) -> None:
+    client = kit.anthropic()
+    with client.messages.stream(model=kit.model, max_tokens=500, messages=HELLO) as stream:
+        next(iter(stream.text_stream))
+    expect(words(ask(kit, "hello")), SAID)
 
 
 @scenario("anthropic")

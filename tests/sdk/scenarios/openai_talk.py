@@ -9,7 +9,7 @@ from typing import Any
 import openai
 
 from tests.fakes.mind import GREETING
-from tests.sdk.scenarios import CHAT, MESSAGES, Kit, expect, scenario
+from tests.sdk.scenarios import CHAT, MESSAGES, Kit, expect, fresh, scenario
 from tests.sdk.scenarios.things import CAT, PDF_BASE64, PNG_BASE64
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -49,6 +49,29 @@ def the_async_client_asks_and_streams(kit: Kit) -> None:
                 expect((await helper.get_final_completion()).choices[0].message.content, SAID)
 
     asyncio.run(both())
+
+
+@scenario("openai")
+def many_streams_at_once_do_not_mix(kit: Kit) -> None:
+    async def one(client: Any, word: str) -> None:
+        messages = [{"role": "user", "content": f"mirror {word}"}]
+        stream = await client.chat.completions.create(model=kit.model, messages=messages, stream=True)
+        pieces = [chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices]
+        assert word in json.dumps(json.loads("".join(pieces))["body"]["messages"])
+
+    async def all_of_them() -> None:
+        async with kit.async_openai() as client:
+            await asyncio.gather(*[one(client, fresh()) for _ in range(12)])
+
+    asyncio.run(all_of_them())
+
+
+@scenario("openai")
+def a_stream_may_be_left_early(kit: Kit) -> None:
+    client = kit.openai()
+    with client.chat.completions.create(model=kit.model, messages=HELLO, stream=True) as stream:
+        next(iter(stream))
+    expect(ask(kit, "hello").choices[0].message.content, SAID)
 
 
 @scenario("openai")
