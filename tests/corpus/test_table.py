@@ -9,6 +9,8 @@ import pytest
 from tests.corpus import schemas, table
 from tests.corpus.exchanges import CHAT, MESSAGES, agents, exchanges
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def results() -> table.Results:
