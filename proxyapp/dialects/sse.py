@@ -13,6 +13,7 @@ from typing import NamedTuple
 from proxyapp.errors import UpstreamBroken
 
 _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
+_MARK = b"\xef\xbb\xbf"
 _LINE = re.compile(rb"\r\n|\n|\r")
 
 
@@ -30,49 +31,62 @@ class FrameReader:
     """Feed network chunks, get whole frames. `max_bytes` bounds a single frame (UpstreamBroken beyond it)."""
 
     def __init__(self, max_bytes: int = 16 * 1024 * 1024) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        """The beginning of a frame that is not complete yet; grows in place, so that small pieces stay cheap."""
+        self._searched = 0
+        """How much of it was looked through for a blank line."""
         self._max_bytes = max_bytes
         self._at_start = True
-        self._searched = 0
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Whole frames that this chunk completes. Raises UpstreamBroken when a frame grows over the bound."""
-        data = self._rest + chunk if self._rest else chunk
-        if self._at_start and data:
-            if b"\xef\xbb\xbf".startswith(data[:3]) and len(data) < 3:
-                self._rest = data
-                return []
-            self._at_start = False
-            data = data.removeprefix(b"\xef\xbb\xbf")
-        frames = self._split_plain(data) if b"\r" not in data else self._split(data)
+        if self._at_start:
+            chunk = self._without_mark(chunk)
+        if not self._rest and b"\r" not in chunk:
+            frames = self._split_plain(chunk)
+        else:
+            self._rest += chunk
+            frames = self._split()
         if len(self._rest) > self._max_bytes:
             raise UpstreamBroken(f"The upstream sent a single event of over {self._max_bytes} bytes.")
         return frames
 
     def close(self) -> list[Frame]:
         """The last frame, when the stream ended without its blank line."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest, self._searched = bytes(self._rest), bytearray(), 0
         if not rest.strip():
             return []
         return [parse_frame(rest)]
 
-    def _split_plain(self, data: bytes) -> list[Frame]:
-        self._searched = 0
-        pieces = data.split(b"\n\n")
-        self._rest = pieces.pop()
+    def _without_mark(self, chunk: bytes) -> bytes:
+        """The stream's first bytes without a byte order mark; b"" while it is not clear whether it is one."""
+        data = bytes(self._rest) + chunk
+        self._rest.clear()
+        if len(data) < len(_MARK) and _MARK.startswith(data):
+            self._rest += data
+            return b""
+        self._at_start = False
+        return data.removeprefix(_MARK)
+
+    def _split_plain(self, chunk: bytes) -> list[Frame]:
+        """The usual case: nothing left over, plain line ends."""
+        pieces = chunk.split(b"\n\n")
+        self._rest += pieces.pop()
+        self._searched = len(self._rest)
         return [parse_frame(piece + b"\n\n") for piece in pieces]
 
-    def _split(self, data: bytes) -> list[Frame]:
-        frames = []
-        start = 0
-        search = max(0, self._searched - 3)
+    def _split(self) -> list[Frame]:
+        frames: list[Frame] = []
+        data = self._rest
+        start, search = 0, max(0, self._searched - 3)
         while match := _BOUNDARY.search(data, search):
             if match.end() == len(data) and match.group() == b"\r\r":
                 break  # the next byte may be an LF that belongs to it
-            frames.append(parse_frame(data[start : match.end()]))
+            frames.append(parse_frame(bytes(data[start : match.end()])))
             start = search = match.end()
-        self._rest = data[start:]
-        self._searched = len(self._rest)
+        del match  # it holds on to the buffer, which could then not shrink
+        del data[:start]
+        self._searched = len(data)
         return frames
 
 

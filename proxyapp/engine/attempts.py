@@ -125,7 +125,7 @@ async def _try_once(
     record = AttemptRecord(upstream=target.upstream.name, key=credential.name if credential else "", model=target.model)
     exchange.new_attempt(record)
     road = preparation.road(target, credential)
-    exchange.notes = road.notes
+    exchange.notes, exchange.dropped = road.notes, road.notes.header()
     if road.translated:
         exchange.upstream_request.add(road.body)
     outbound = preparation.outbound(road, target, credential, stream=stream)

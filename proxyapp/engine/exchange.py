@@ -63,6 +63,8 @@ class Exchange:
         """Set when the server itself ends this request (shutting down)."""
         self.attempts: list[AttemptRecord] = []
         self.notes = Notes()
+        self.dropped = ""
+        """`x-dragoman-dropped`: what of the request was lost. Notes made later, on the answer, are for the books."""
         self.upstream = self.upstream_model = self.upstream_request_id = ""
         self.glimpse = Glimpse()
         self.status = 0

@@ -19,9 +19,8 @@ def answer_headers(call: Call, exchange: Exchange) -> dict[str, str]:
     if exchange.upstream:
         headers["x-dragoman-upstream"] = quote(exchange.upstream, safe=_PRINTABLE)
         headers["x-dragoman-model"] = quote(exchange.upstream_model, safe=_PRINTABLE)
-    dropped = exchange.notes.header()
-    if dropped:
-        headers["x-dragoman-dropped"] = quote(dropped, safe=_PRINTABLE)[:4000]
+    if exchange.dropped:
+        headers["x-dragoman-dropped"] = quote(exchange.dropped, safe=_PRINTABLE)[:4000]
     return headers
 
 
