@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 CITIES = {"Paris": 21, "Zürich": 7}
@@ -54,6 +54,8 @@ class Answer:
     fresh: int = 12
     cache_read: int = 0
     output: int = 7
+    redacted: bool = False
+    """Messages: the thinking comes as `redacted_thinking`."""
     interleaved: bool = False
     """Chat streams: the fragments of parallel calls come in turns."""
     ends: str = "done"
@@ -124,6 +126,11 @@ def _ponder(ask: Ask) -> Answer | Fault:
     return _weather(ask, thinks=ask.thinks)
 
 
+def _hidden(ask: Ask) -> Answer | Fault:
+    answer = _weather(ask, thinks=ask.thinks)
+    return replace(answer, redacted=True) if isinstance(answer, Answer) else answer
+
+
 def _clock(ask: Ask) -> Answer:
     return Answer(text=["It is ", *ask.results]) if ask.results else Answer(calls=[ToolUse("get_time", {})])
 
@@ -162,6 +169,7 @@ _CUES: dict[str, Callable[[Ask], Answer | Fault]] = {
     "weather": _weather,
     "interleaved": _interleaved,
     "ponder": _ponder,
+    "hidden": _hidden,
     "clock": _clock,
     "person": _person,
     "look": _look,

@@ -81,6 +81,9 @@ class StrictMessages:
         if answer.thinking:
             words = "".join(answer.thinking)
             signature = self._signature(words)
+        if answer.thinking and answer.redacted:
+            yield {"type": "redacted_thinking", "data": signature}
+        elif answer.thinking:
             settings = ask.body.get("thinking", {})
             default = "summarized" if settings.get("type") == "enabled" else "omitted"
             shown = settings.get("display", default) != "omitted"
@@ -127,6 +130,8 @@ def _pieces(block: Json, answer: Answer) -> tuple[Json, list[Json]]:
     match block["type"]:
         case "text":
             return {**block, "text": ""}, [{"type": "text_delta", "text": piece} for piece in answer.text]
+        case "redacted_thinking":
+            return block, []
         case "thinking":
             shown = answer.thinking if block["thinking"] else []
             deltas: list[Json] = [{"type": "thinking_delta", "thinking": piece} for piece in shown]

@@ -109,6 +109,29 @@ def results_may_fail_show_pictures_and_be_followed_by_words(kit: Kit) -> None:
     expect(words(whole(kit, [*messages, said_by(message), answers])), "I see image base64 image/png.")
 
 
+@scenario("anthropic", CHAT)
+def a_history_that_chat_would_refuse_is_taken(kit: Kit) -> None:
+    """Ids too long for it, results with blocks or nothing, words beside results, an answer that was begun."""
+    first, second = "toolu_" + "a" * 90, "toolu_" + "a" * 89 + "b"
+    call = {"type": "tool_use", "name": "get_weather", "input": {"city": "Paris", "unit": "celsius"}}
+    messages: list[Any] = [
+        {"role": "user", "content": [{"type": "text", "text": "weather"}, {"type": "text", "text": "please"}]},
+        {"role": "assistant", "content": [{**call, "id": first}, {**call, "id": second}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": second, "content": [{"type": "text", "text": "b"}]},
+                {"type": "tool_result", "tool_use_id": first},
+                {"type": "text", "text": "weather, quickly"},
+            ],
+        },
+    ]
+    for model in (kit.model, *kit.thinkers):
+        expect(words(whole(kit, messages, model=model)), "Then: b; .")
+        begun = [*messages, {"role": "assistant", "content": "So it"}]
+        expect(words(whole(kit, begun, model=model)), "Let me look.")
+
+
 @scenario("anthropic")
 def tool_choice_is_kept(kit: Kit) -> None:
     asked = [{"role": "user", "content": "hello"}]
@@ -228,6 +251,17 @@ def thinking_that_is_not_shown_comes_back_too(kit: Kit) -> None:
     settings = {"model": "claude-opus-4-7", "thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
     for ask in (whole, streamed):
         ponder(kit, ask, settings, shown=False)
+
+
+@scenario("anthropic", "anthropic-messages")
+def redacted_thinking_comes_back_too(kit: Kit) -> None:
+    for model in kit.thinkers:
+        for ask in (whole, streamed):
+            messages: list[Any] = [{"role": "user", "content": "hidden"}]
+            message = ask(kit, messages, model=model, thinking=thinking(model))
+            expect(message.content[0].type, "redacted_thinking")
+            messages += [said_by(message), results(message)]
+            expect(words(ask(kit, messages, model=model, thinking=thinking(model))), FOUND)
 
 
 @scenario("anthropic")

@@ -130,6 +130,29 @@ def results_in_another_order_and_as_parts_find_their_calls(kit: Kit) -> None:
     assert said in (FOUND, "Then: Zürich: 7; Paris: 21."), said
 
 
+@scenario("openai", MESSAGES)
+def a_history_of_other_servers_is_taken(kit: Kit) -> None:
+    """Ids that Messages refuses, used twice; empty texts and results; users and systems wherever they stand."""
+    call = {"id": "functions.get_weather:0", "type": "function"}
+    arguments = [{"name": "get_weather", "arguments": '{"city": "Paris", "unit": "celsius"}'}, {"name": "get_time"}]
+    messages: list[Any] = [
+        {"role": "assistant", "content": "Good day."},
+        {"role": "user", "content": ""},
+        {"role": "user", "content": "weather", "name": "alice"},
+        {"role": "assistant", "content": "", "tool_calls": [{**call, "function": arguments[0]}]},
+        {"role": "tool", "tool_call_id": call["id"], "content": ""},
+        {"role": "system", "content": "Be brief."},
+        {"role": "assistant", "content": [{"type": "text", "text": "And now?"}]},
+        {"role": "user", "content": "clock"},
+        {"role": "assistant", "tool_calls": [{**call, "function": {**arguments[1], "arguments": ""}}]},
+        {"role": "tool", "tool_call_id": call["id"], "content": "12:30"},
+    ]
+    for model in (kit.model, *kit.thinkers):
+        expect(whole_from(kit, messages, model=model).message.content, "It is 12:30")
+        answer = whole_from(kit, [*messages, {"role": "assistant", "content": "So it is"}], model=model)
+        assert answer.message.content or answer.message.tool_calls
+
+
 @scenario("openai")
 def tool_choice_is_kept(kit: Kit) -> None:
     asked = [{"role": "user", "content": "hello"}]
@@ -227,6 +250,20 @@ def a_caller_who_drops_the_thinking_is_not_refused(kit: Kit) -> None:
     for model in kit.thinkers:
         ponder(kit, whole_from, model, bare)
         ponder(kit, streamed, model, bare)
+
+
+@scenario("openai", MESSAGES)
+def redacted_thinking_goes_on_when_its_details_are_echoed(kit: Kit) -> None:
+    for model in kit.thinkers:
+        for ask in (whole_from, streamed):
+            messages: list[Any] = [{"role": "user", "content": "hidden"}]
+            choice = ask(kit, messages, model=model, reasoning_effort="low")
+            expect(called(choice.message), BOTH)
+            assert not getattr(choice.message, "reasoning_content", None)
+            messages += [echoed(choice.message), *results(choice.message)]
+            answer = ask(kit, messages, model=model, reasoning_effort="low").message
+            expect(answer.content, FOUND)
+            expect(len(answer.reasoning_details), 1)
 
 
 @scenario("openai", CHAT)
