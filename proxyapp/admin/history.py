@@ -100,13 +100,16 @@ class RequestLogAdmin(ModelAdmin):
 
     @display(description="client")
     def caller(self, log: RequestLog) -> SafeString:
-        return format_html('<span title="key {}">{}</span>', log.key or "none", log.client or "—")
+        return format_html(
+            '<span class="whitespace-nowrap" title="key {}">{}</span>', log.key or "none", log.client or "—"
+        )
 
-    @display(description="model → upstream's model")
+    @display(description="model → upstream")
     def models(self, log: RequestLog) -> SafeString:
         if not log.upstream:
             return format_html("{}", log.model or "—")
-        return format_html("{} → <span>{}: {}</span>", log.model, log.upstream, log.upstream_model)
+        named = f"{log.upstream}: {log.upstream_model}" if log.upstream_model != log.model else log.upstream
+        return format_html("{} → {}", log.model, named)
 
     @display(description="tokens in / out")
     def used(self, log: RequestLog) -> SafeString:

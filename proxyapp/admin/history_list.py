@@ -28,7 +28,7 @@ WINDOWS = {
 
 
 class WindowFilter(DropdownFilter):
-    title = "time"
+    title = "age"
     parameter_name = "window"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:

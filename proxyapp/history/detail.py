@@ -128,8 +128,8 @@ def _step(label: str, ms: float, start: float, whole: float, kind: str) -> Step:
     return Step(label, ms, round(left, 2), round(min(max(100.0 * ms / whole, 0.5), 100.0 - left), 2), kind)
 
 
-def tokens(log: RequestLog) -> list[tuple[str, int | None]]:
-    """(what, how many); None = the upstream did not say."""
+def tokens(log: RequestLog) -> list[tuple[str, str]]:
+    """(what, how many)."""
     counts: list[tuple[str, int | None]] = [
         ("Fresh input", log.fresh_input),
         ("Read from the cache", log.cache_read),
@@ -138,7 +138,7 @@ def tokens(log: RequestLog) -> list[tuple[str, int | None]]:
         ("Output", log.output),
         ("of which reasoning", log.reasoning),
     ]
-    return counts
+    return [(what, "not said" if count is None else f"{count:,}") for what, count in counts]
 
 
 def facts(log: RequestLog, content: RequestContent | None) -> list[tuple[str, Any]]:
