@@ -38,7 +38,7 @@ async def test_openais_list(serve_snapshot, app, path):
     assert got.json["data"][0] == {"id": "model-00", "object": "model", "created": 1700000000, "owned_by": "dragoman"}
 
 
-async def test_anthropics_list_comes_in_pages(serve_snapshot, app):
+async def test_xl_212_anthropics_list_comes_in_pages(serve_snapshot, app):
     serve_snapshot(snapshot())
     version = {"anthropic-version": "2023-06-01"}
     first = (await ask(app, "GET", "/v1/models", x_api_key=KEY, **version)).json

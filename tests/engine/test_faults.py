@@ -237,7 +237,7 @@ async def test_a_slow_beginning_that_fails_ends_in_the_error_event(make_engine, 
 @both_sides
 @callers
 @pytest.mark.parametrize("moment", ["before the head", "before content", "mid-stream"])
-async def test_a_caller_who_hangs_up_frees_the_upstream_at_once(
+async def test_xl_180_a_caller_who_hangs_up_frees_the_upstream_at_once(
     make_engine, upstream, dialect, upstream_dialect, moment
 ):
     pieces = answers.stream(upstream_dialect)
