@@ -35,7 +35,7 @@ class AsyncAPIView(APIView):
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         self.args, self.kwargs = args, kwargs
-        self.request = self.initialize_request(request, *args, **kwargs)
+        self.request = request  # Django's: DRF's wrapper reads bodies and users, which are not to be read here
         self.headers: dict[str, str] = {}
         self.request_id = new_request_id()
         self.incoming = lower_headers(request)

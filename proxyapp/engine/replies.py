@@ -17,10 +17,10 @@ def answer_headers(call: Call, exchange: Exchange) -> dict[str, str]:
     """Headers of a good answer."""
     headers = base_headers(call, exchange)
     if exchange.upstream:
-        headers["x-dragoman-upstream"] = quote(exchange.upstream, safe=_PRINTABLE)
-        headers["x-dragoman-model"] = quote(exchange.upstream_model, safe=_PRINTABLE)
+        headers["x-dragoman-upstream"] = _printable(exchange.upstream)
+        headers["x-dragoman-model"] = _printable(exchange.upstream_model)
     if exchange.dropped:
-        headers["x-dragoman-dropped"] = quote(exchange.dropped, safe=_PRINTABLE)[:4000]
+        headers["x-dragoman-dropped"] = _printable(exchange.dropped)[:4000]
     return headers
 
 
@@ -60,4 +60,11 @@ def error_reply(call: Call, exchange: Exchange, error: GatewayError) -> Reply:
     return Reply(status=status, body=out, headers=headers)
 
 
-_PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%") + " "
+_PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+
+
+def _printable(value: str) -> str:
+    """Percent-encoded where it is not plain ASCII (contract.md "Ids and headers")."""
+    if value.isascii() and value.isprintable() and "%" not in value:
+        return value
+    return quote(value, safe=_PRINTABLE)
