@@ -32,7 +32,8 @@ QUIET = {
     "PIL": "WARNING",
     "uvicorn.asgi": "WARNING",
 }
-SILENT = ("uvicorn.access", "gunicorn.access")
+SILENT = ("uvicorn.access", "gunicorn.access", "django.security.DisallowedHost")
+"""Access is in the history; a foreign Host header is answered with 400 and is nobody's fault here."""
 OURS = ("django", "django.server", "django.request", "uvicorn", "uvicorn.error", "gunicorn", "gunicorn.error")
 
 

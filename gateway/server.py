@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -93,8 +94,8 @@ class Application(BaseApplication):
         GentleArbiter(self).run()
 
 
-def run(*, workers: int, reload: bool = False) -> None:
-    """Serves until stopped; does not return before."""
+def run(*, workers: int, reload: bool = False, when_ready: Callable[[], object]) -> None:
+    """Serves until stopped; does not return before. `when_ready` is called once the port is ours."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
     Application(
@@ -112,5 +113,6 @@ def run(*, workers: int, reload: bool = False) -> None:
             "loglevel": "warning",
             "proc_name": "dragoman",
             "control_socket_disable": True,
+            "when_ready": lambda arbiter: when_ready(),
         }
     ).run()

@@ -56,7 +56,8 @@ def _answer(body: dict[str, Any]) -> str:
     heard = f" You said: “{said}”" if said else ""
     return (
         "Hello from Dragoman's demo upstream. There is no model behind me, but the way here was real: your request "
-        f"was translated to Anthropic Messages, and this answer was translated back.{heard}"
+        "reached me as Anthropic Messages over HTTP. If you asked in another dialect, it was translated on the way, "
+        f"and so is this answer.{heard}"
     )
 
 

@@ -80,7 +80,7 @@ def an_upstream(name: str, url: str, dialect: str = "openai-chat", **changes: An
         "kind": KINDS[dialect],
         "base_url": url,
         "credentials": (Credential("main", f"sk-secret-of-{name}"),),
-        "timeouts": Timeouts(connect=2, first_byte=5, idle=5, total=20),
+        "timeouts": Timeouts(connect=20, first_byte=30, idle=30, total=60),
         "retries": 0,
     }
     return Upstream(**{**facts, **changes})

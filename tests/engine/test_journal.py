@@ -343,12 +343,3 @@ def test_threads_may_use_it_at_once(make, tmp_path):
     assert sorted(frame.begun.request_id for frame in found) == sorted(
         f"{1000 * n + i:032x}" for n in range(4) for i in range(100)
     )
-
-
-def test_a_small_exchange_costs_microseconds(make):
-    journal = make()
-    began = time.process_time()
-    for number in range(2000):
-        journal.begin(begun(number))
-        journal.end(ended(number))
-    assert (time.process_time() - began) / 4000 < 0.000_2

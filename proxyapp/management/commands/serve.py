@@ -25,14 +25,12 @@ class Command(BaseCommand):
 
         if workers < 1:
             raise CommandError("--workers must be 1 or more.")
+        settings.WEB_CONCURRENCY = workers  # the checks speak of what will run
         findings = run_checks(tags=["dragoman"])
         for finding in findings:
             self.stderr.write(str(finding))
         if any(finding.level >= ERROR for finding in findings):
             raise CommandError("The server does not start with these errors.")
-        plural = "" if workers == 1 else "es"
-        self.stdout.write(
-            f"Serving on {own_address()} with {workers} process{plural}; the console is at /admin/. Ctrl-C stops."
-        )
-        self.stdout.flush()
-        run(workers=workers, reload=reload)
+        address = own_address()
+        welcome = f"Serving on {address} (console: {address}/admin/), worker processes: {workers}. Ctrl-C stops."
+        run(workers=workers, reload=reload, when_ready=lambda: self.stdout.write(welcome))
