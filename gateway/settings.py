@@ -203,6 +203,7 @@ CSRF_COOKIE_NAME = "dragoman_csrf"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 # 'unsafe-eval': the console's theme ships the standard Alpine build, which compiles its attributes.
 CONTENT_SECURITY_POLICY = {

@@ -25,7 +25,7 @@ def attempt(password="wrong", username="olga", address="192.0.2.1", **headers):
 
 def test_the_right_password_opens_the_console(olga):
     response = attempt("the-right-one")
-    assert response.status_code == 302
+    assert (response.status_code, response["location"]) == (302, "/admin/")
     assert response.cookies["dragoman_session"]["httponly"]
 
 
