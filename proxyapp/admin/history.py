@@ -65,7 +65,6 @@ class RequestLogAdmin(ModelAdmin):
     list_filter_sheet = True
     list_fullwidth = True
     list_per_page = 50
-    list_sections = []  # the theme asks twice a row, and a missing attribute costs a `dir` of the whole class
     search_fields = ["request_id"]
     search_help_text = "Id (8 digits or more), the caller's id, or a model"
     show_facets = admin.ShowFacets.NEVER

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.admin import ModelAdmin
+from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
-from unfold.contrib.filters.admin import DropdownFilter
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from unfold.views import ChangeList
 
 from proxyapp.history import queries
 from proxyapp.history.queries import About, Cursor
-from proxyapp.models.history import Outcome, RequestLogQuerySet
+from proxyapp.models.history import Outcome, RequestLog, RequestLogQuerySet
 
 CURSORS = ("before", "after")
 WINDOWS = {
@@ -27,7 +31,32 @@ WINDOWS = {
 }
 
 
-class WindowFilter(DropdownFilter):
+# The theme's own cells, see its ROW_CLASSES and LINK_CLASSES.
+CELL = (
+    '<td class="align-middle flex border-t border-base-200 font-normal gap-4 items-center min-w-0 overflow-hidden px-3 '
+    "py-1.5 h-[45px] text-left before:flex before:capitalize before:content-[attr(data-label)] before:items-center "
+    "before:font-semibold before:text-font-important-light before:mr-auto first:border-t-0 lg:before:hidden "
+    'lg:first:border-t lg:table-cell dark:border-base-800 dark:before:text-font-important-dark" data-label="{}">{}</td>'
+)
+LINK = '<a href="{}" class="text-font-important-light dark:text-font-important-dark">{}</a>'
+
+
+class SelectFilter(SimpleListFilter):
+    """One of several, as a plain list to choose from. Django's widgets would render a template for each choice."""
+
+    template = "admin/proxyapp/requestlog/filter.html"
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        chosen = self.value() or ""
+        pairs = [("", "All"), *((str(value), str(words)) for value, words in self.lookup_choices)]
+        options = ((value, SELECTED if value == chosen else "", words) for value, words in pairs)
+        yield {"options": format_html_join("", '<option value="{}"{}>{}</option>', options)}
+
+
+SELECTED = mark_safe(" selected")
+
+
+class WindowFilter(SelectFilter):
     title = "age"
     parameter_name = "window"
 
@@ -39,7 +68,7 @@ class WindowFilter(DropdownFilter):
         return queryset.filter(created_at__gte=timezone.now() - window[1]) if window else queryset
 
 
-class OutcomeFilter(DropdownFilter):
+class OutcomeFilter(SelectFilter):
     title = "outcome"
     parameter_name = "outcome"
 
@@ -50,7 +79,7 @@ class OutcomeFilter(DropdownFilter):
         return queryset.filter(outcome=self.value()) if self.value() else queryset
 
 
-class NameFilter(DropdownFilter):
+class NameFilter(SelectFilter):
     """One value of an indexed column, out of those that occur."""
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
@@ -124,6 +153,25 @@ class HistoryChangeList(ChangeList):
             return queries.about_all(query.db)
         names = [spec for spec in active if isinstance(spec, INDEXED)]
         return queries.about(query) if len(names) <= 1 else None
+
+    @property
+    def headers(self) -> list[str]:
+        return [capfirst(getattr(column, "short_description", "")) for column in self._columns]
+
+    @property
+    def cells(self) -> Iterator[SafeString]:
+        """The cells of each row; the first one leads to the request."""
+        columns, headers = self._columns, self.headers
+        base = reverse("admin:proxyapp_requestlog_changelist")
+        filters = f"?{self.preserved_filters}" if self.preserved_filters else ""
+        for log in self.page.rows:
+            cells = [column(log) for column in columns]
+            cells[0] = format_html(LINK, f"{base}{log.pk}/change/{filters}", cells[0])
+            yield format_html_join("", CELL, zip(headers, cells, strict=True))
+
+    @property
+    def _columns(self) -> list[Callable[[RequestLog], str]]:
+        return [getattr(self.model_admin, name) for name in self.list_display if name != "action_checkbox"]
 
     @property
     def newer_link(self) -> str:

@@ -129,6 +129,25 @@ def test_the_list_shows_what_matters(put, victor):
         assert expected in text, expected
 
 
+def test_a_row_leads_to_its_request_and_a_filter_shows_what_is_chosen(put, victor):
+    log = put(1)
+    text = victor.get(f"{LIST}?client=alice&upstream=gone").content.decode()
+    assert '<option value="alice" selected>alice</option>' in text
+    assert '<option value="gone" selected>gone</option>' in text
+    text = victor.get(f"{LIST}?client=alice").content.decode()
+    link = re.search(rf'href="({LIST}{log.pk}/change/[^"]*)"', text)[1]
+    assert "client%3Dalice" in link
+    assert victor.get(link).status_code == 200
+
+
+def test_the_columns_have_names_also_on_small_screens(put, victor):
+    put(1)
+    text = victor.get(LIST).content.decode()
+    for name in ("Time (UTC)", "Outcome", "Client", "Tokens in / out", "Duration", "First byte", "Status"):
+        assert re.search(rf"<th [^>]*>{re.escape(name)}</th>", text), name
+        assert f'data-label="{name}"' in text
+
+
 def rows_in(response):
     return [row.request_id for row in response.context["cl"].result_list]
 
