@@ -16,6 +16,7 @@ COPY manage.py ./
 COPY gateway gateway
 COPY accounts accounts
 COPY proxyapp proxyapp
+COPY templates templates
 RUN /venv/bin/python -m compileall -q manage.py gateway accounts proxyapp
 
 FROM python:3.12-slim

@@ -205,6 +205,7 @@ def test_the_image_copies_only_what_is_in_the_repository() -> None:
     for line in re.findall(r"^COPY (?!--from)(.+)$", page("Dockerfile"), re.MULTILINE):
         copied |= set(line.split()[:-1])
     assert copied == allowed
+    assert {"gateway", "accounts", "proxyapp", "templates"} <= copied, "what the server needs at run time"
     assert all((ROOT / name).exists() for name in copied)
 
 
