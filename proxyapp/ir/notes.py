@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+MOST = 200
+"""Notes kept of one attempt; a last one says that there were more."""
+
 
 class Note(Struct, frozen=True):
     """One loss or change. Shown in the request history; dropped request fields also in `x-dragoman-dropped`."""
@@ -17,14 +20,19 @@ class Note(Struct, frozen=True):
 
 
 class Notes(Struct):
-    """An ordered collection without repeats."""
+    """An ordered collection without repeats, of `MOST` notes and one more at most."""
 
     items: list[Note] = field(default_factory=list)
 
     def add(self, path: str, sentence: str, *, dropped: bool = True) -> None:
+        if len(self.items) > MOST:
+            return
         note = Note(path, sentence, dropped)
-        if note not in self.items:
-            self.items.append(note)
+        if note in self.items:
+            return
+        if len(self.items) == MOST:
+            note = Note("...", "More was changed or left out than is listed here.")
+        self.items.append(note)
 
     def header(self) -> str:
         """The value of `x-dragoman-dropped`: field paths, each once, in order; empty when nothing was lost."""
