@@ -12,8 +12,9 @@ from msgspec import Meta, Struct
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 AtLeastOne = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-Seconds = Annotated[float, Meta(gt=0)]
-Usd = Annotated[float, Meta(ge=0)]
+Seconds = Annotated[float, Meta(gt=0, le=604_800)]
+"""At most a week."""
+Usd = Annotated[float, Meta(ge=0, le=1e9)]
 
 
 class ProxySpec(Struct, kw_only=True):

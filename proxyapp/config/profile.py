@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from proxyapp.config.wording import say
 from proxyapp.ir.profile import Profile
 
 FIELDS: dict[str, Any] = get_type_hints(Profile)
@@ -22,5 +23,5 @@ def typed_overrides(overrides: Mapping[str, Any]) -> dict[str, Any]:
         try:
             typed[name] = msgspec.convert(value, FIELDS[name])
         except msgspec.ValidationError as exc:
-            raise ValueError(f"profile field {name!r}: {exc}")
+            raise ValueError(f"profile field {say(exc, name)}")
     return typed

@@ -6,6 +6,7 @@ Every error names the path of what is wrong (`models[0].routes[1].upstream: …`
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import types
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,11 +18,14 @@ import yaml
 from msgspec import Struct
 
 from proxyapp.config.document import Document
+from proxyapp.config.wording import say
 
 REFERENCE_FIELDS = frozenset({"value", "url", "base_url", "system_prompt", "refresh_token", "client_id", "token_url"})
 """Where `env:NAME` and `file:PATH` are references; below `headers` every value may be one."""
 ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)\Z")
 FILE = re.compile(r"file:(\S.*)\Z")
+UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
+"""NUL, which PostgreSQL takes in no text, and halves of surrogate pairs, which are no characters."""
 
 
 class DeclarationError(Exception):
@@ -34,24 +38,51 @@ class DeclarationError(Exception):
 
 def read(text: str, *, environ: Mapping[str, str], directory: Path) -> Document:
     """The document in `text`. `directory` is where relative `file:` paths begin. Raises DeclarationError."""
+    try:
+        return _read(text, environ, directory)
+    except RecursionError:
+        raise DeclarationError(["The file is nested too deeply, or refers to itself."])
+
+
+def _read(text: str, environ: Mapping[str, str], directory: Path) -> Document:
     raw = parse(text)
     if raw is None:
         raw = {}
     if not isinstance(raw, dict):
         raise DeclarationError([f"The file must be an object with {_listed(Document.__struct_fields__)}."])
-    problems = [*_unknown_words(raw, Document, "")]
-    resolver = _Resolver(environ, directory, problems)
-    raw = resolver.resolve(raw, "")
+    problems = [*_unknown_words(raw, Document, ""), *_unstorable(raw, "")]
+    raw = _Resolver(environ, directory, problems).resolve(raw, "")
+    problems += () if problems else _wrong_types(raw)
     if problems:
         raise DeclarationError(problems)
-    try:
-        return msgspec.convert(raw, Document)
-    except msgspec.ValidationError as exc:
-        raise DeclarationError([_readable(exc)])
+    return msgspec.convert(raw, Document)
 
 
 def parse(text: str) -> Any:
-    """YAML or JSON as plain data. Raises DeclarationError with the line of a mistake."""
+    """JSON or YAML as plain data. Raises DeclarationError with the line of a mistake.
+
+    JSON is read as JSON: tabs, surrogate pairs and 1e9 are not to YAML what they are there.
+    """
+    try:
+        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once, parse_constant=_no_number)
+    except ValueError:
+        return _parse_yaml(text)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise DeclarationError([f"{name!r} is given twice in one object."])
+        found[name] = value
+    return found
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _parse_yaml(text: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
     except yaml.MarkedYAMLError as exc:
@@ -60,6 +91,8 @@ def parse(text: str) -> Any:
         raise DeclarationError([f"{where}{exc.problem or exc.context or 'cannot be read'}"])
     except yaml.YAMLError as exc:
         raise DeclarationError([f"The file cannot be read: {type(exc).__name__}."])
+    except (ValueError, AttributeError, TypeError):  # PyYAML, for a tag that does not fit its text, such as !!int x
+        raise DeclarationError(["The file cannot be read: a tag or a number in it makes no sense."])
 
 
 class _Loader(yaml.SafeLoader):
@@ -75,6 +108,13 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def construct_scalar(self, node: Any) -> Any:
+        r"""Joins "\ud83d\udc09", as JSON writes what is one character."""
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and UNSTORABLE.search(value):
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        return value
 
 
 _WORDS = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"}
@@ -107,6 +147,33 @@ def _unknown_words(raw: Any, shape: Any, path: str) -> Iterator[str]:
                 yield f"{here}: must be one of {_listed(get_args(hints[name]))}, not {value!r}"
         else:
             yield from _unknown_words(value, hints[name], here)
+
+
+def _unstorable(raw: Any, path: str) -> Iterator[str]:
+    """Sentences for every text, keys too, that no database could keep."""
+    if isinstance(raw, dict):
+        for name, value in raw.items():
+            yield from _unstorable(name, path)
+            yield from _unstorable(value, f"{path}.{name}" if path else str(name))
+    elif isinstance(raw, list):
+        for number, item in enumerate(raw):
+            yield from _unstorable(item, f"{path}[{number}]")
+    elif isinstance(raw, str) and (found := UNSTORABLE.search(raw)):
+        yield f"{UNSTORABLE.sub('?', path)}: holds U+{ord(found[0]):04X}, which is no character of a text"
+
+
+def _wrong_types(raw: dict[str, Any]) -> Iterator[str]:
+    """The first wrong type of every object of every section."""
+    hints = get_type_hints(Document)
+    for section, items in raw.items():
+        struct, _ = _struct_of(hints[section])
+        listed = isinstance(items, list)
+        parts = [(f"{section}[{number}]", item, struct) for number, item in enumerate(items)] if listed else []
+        for path, value, shape in parts or [(section, items, hints[section])]:
+            try:
+                msgspec.convert(value, shape)
+            except msgspec.ValidationError as exc:
+                yield say(exc, path)
 
 
 def _struct_of(shape: Any) -> tuple[type[Struct] | None, bool]:
@@ -152,10 +219,10 @@ class _Resolver:
         if isinstance(raw, list):
             return [self.resolve(item, f"{path}[{number}]", name, below_headers) for number, item in enumerate(raw)]
         if isinstance(raw, str) and (below_headers or name in REFERENCE_FIELDS):
-            return self._value(raw, path)
+            return self._value(raw, path, may_be_prose=name == "system_prompt")
         return raw
 
-    def _value(self, text: str, path: str) -> str:
+    def _value(self, text: str, path: str, *, may_be_prose: bool) -> str:
         if found := ENV.match(text):
             value = self.environ.get(found[1], "")
             if not value:
@@ -163,6 +230,8 @@ class _Resolver:
             return value
         if found := FILE.match(text):
             return self._file(found[1], path)
+        if text.startswith(("env:", "file:")) and not may_be_prose:
+            self.problems.append(f"{path}: a reference is env:NAME or file:PATH, without a space")
         return text
 
     def _file(self, name: str, path: str) -> str:
@@ -173,10 +242,3 @@ class _Resolver:
         except UnicodeDecodeError:
             self.problems.append(f"{path}: the file {name} is not text in UTF-8")
         return ""
-
-
-def _readable(exc: msgspec.ValidationError) -> str:
-    """msgspec's message with the path in front and as people write it."""
-    sentence, _, path = str(exc).partition(" - at `$")
-    path = path.rstrip("`").lstrip(".").replace("[...]", "")
-    return f"{path}: {sentence}" if path else sentence

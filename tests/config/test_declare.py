@@ -194,8 +194,8 @@ def test_one_problem_leaves_everything_as_it_was():
          "upstreams[0].name: Use letters, digits, dot, dash and underscore."),
         ("upstreams: [{name: u, kind: openai, keys: [{name: k, value: ''}]}]", "upstreams[0].keys[0].value: This field "
          "cannot be blank."),
-        ("models: [{name: m, profile: {sampling: x}}]", "models[0].profile: profile field 'sampling': Expected `bool`, "
-         "got `str`"),
+        ("models: [{name: m, profile: {sampling: x}}]", "models[0].profile: profile field sampling: must be true "
+         "or false, not text"),
         ("models: [{name: m}, {name: n, aliases: [m]}]", "models[1].aliases: 'm' already belongs to the model 'm'."),
         ("clients: [{name: c, models: ['a*b*']}]", "clients[0].models: 'a*b*' holds more than one *."),
         ("clients: [{name: c, keys: [{name: k, expires: soon}]}]", "clients[0].keys[0].expires: give a time such as "

@@ -64,14 +64,21 @@ def test_all_unknown_words_are_told_at_once(problems):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("models: [{}]", "models[0]: Object missing required field `name`"),
-        ("models: [{name: 3}]", "models[0].name: Expected `str`, got `int`"),
+        ("models: [{}]", "models[0]: name is missing"),
+        ("models: [{name: 3}]", "models[0].name: must be text, not a whole number; put it in quotes"),
         ("models: [{name: m, reasoning: of}]",
          "models[0].reasoning: must be one of auto, off, low, medium, high, xhigh, "
          "not 'of'"),
-        ("models: [{name: m, routes: [{upstream: u, priority: x}]}]", "models[0].routes[0].priority: Expected `int`, "
-         "got `str`"),
-        ("models: [{name: m, max_output_tokens: 0}]", "models[0].max_output_tokens: Expected `int` >= 1"),
+        ("models: [{name: m, routes: [{upstream: u, priority: x}]}]", "models[0].routes[0].priority: must be a whole "
+         "number, not text"),
+        ("models: [{name: m, max_output_tokens: 0}]",
+         "models[0].max_output_tokens: must be a whole number, at least 1"),
+        ("models: [{name: ''}]", "models[0].name: must have at least 1 character"),
+        ("models: {name: m}", "models: must be a list, not an object"),
+        ("clients: [{name: c, budget: {usd: .inf}}]", "clients[0].budget.usd: must be a number, at most 1,000,000,000"),
+        ("models: &a [*a]", "The file is nested too deeply, or refers to itself."),
+        ("models: !!int many", "The file cannot be read: a tag or a number in it makes no sense."),
+        ('{"models": [{"name": "m", "name": "n"}]}', "'name' is given twice in one object."),
         ("models: [b", "line 1, column 11: expected ',' or ']', but got '<stream end>'"),
         ("models: []\nmodels: []", "line 2, column 1: 'models' is given twice"),
         ("? [a]\n: b", "line 1, column 3: a key must be a word"),
@@ -80,6 +87,28 @@ def test_all_unknown_words_are_told_at_once(problems):
 )  # fmt: skip
 def test_mistakes_are_told_with_their_place(problems, text, problem):
     assert problems(text) == [problem]
+
+
+def test_every_object_of_a_wrong_type_is_told(problems):
+    assert len(problems("models: [{name: 1}, {name: m}, {name: n, lenient: maybe}]\nclients: [{}]")) == 3
+
+
+def test_json_is_read_as_json(document):
+    text = json.dumps({"clients": [{"name": "🐉", "budget": {"usd": 1e8}}]}, indent="\t")
+    assert "\\ud83d\\udc09" in text
+    assert (document(text).clients[0].name, document(text).clients[0].budget.usd) == ("🐉", 1e8)
+    assert document("\ufeff" + text) == document(text)
+
+
+def test_a_pair_of_escapes_is_one_character_in_yaml_too(document):
+    assert document('models: [{name: "\\ud83d\\udc09"}]').models[0].name == "🐉"
+
+
+@pytest.mark.parametrize("character", ["\\ud83d", "\\u0000"])
+@pytest.mark.parametrize("text", ['{{"clients": [{{"name": "a{}"}}]}}', 'clients: [{{name: "a{}"}}]'])
+def test_what_no_database_keeps_is_told(problems, text, character):
+    [problem] = problems(text.format(character))
+    assert problem.startswith(f"clients[0].name: holds U+{character[2:].upper()}")
 
 
 def test_references_are_resolved_where_secrets_stand(document, tmp_path):
@@ -109,6 +138,12 @@ def test_missing_references_are_named(problems):
         "upstreams[0].keys[0].value: the environment variable NOPE is not set",
         "upstreams[0].keys[1].value: the file nope cannot be read (No such file or directory)",
     ]
+
+
+@pytest.mark.parametrize("value", ["env:", "env: KEY", "env:A-B", "file:"])
+def test_a_reference_with_a_slip_is_no_key(problems, value):
+    text = f'upstreams: [{{name: u, kind: openai, keys: [{{name: a, value: "{value}"}}]}}]'
+    assert problems(text) == ["upstreams[0].keys[0].value: a reference is env:NAME or file:PATH, without a space"]
 
 
 def test_a_secret_of_the_wrong_type_is_not_repeated(problems):
