@@ -54,7 +54,8 @@ class Conversation:
         self.renderer = renderer
         self.messages: list[Message] = []
         self._calls: list[_Call] = []
-        self._ids: set[str] = set()
+        self._ids: dict[str, int] = {}
+        """The wire ids that are taken -> how often each came."""
         self._user = _UserSide()
 
     def build(self) -> list[Message]:
@@ -213,11 +214,12 @@ class Conversation:
     def _wire_id(self, call_id: str) -> str:
         """A legal id that no other call of this request has: many servers begin to count anew in each turn."""
         first = wire = naming.wire_id(call_id or "call", limit=CALL_ID_LIMIT)
-        count = 1
+        count = self._ids.get(first, 1)  # not from the start: a history may hold thousands of the same id
         while wire in self._ids:
             count += 1
             wire = f"{first[: CALL_ID_LIMIT - 8]}_{count}"
-        self._ids.add(wire)
+        self._ids[wire] = 1
+        self._ids[first] = count
         return wire
 
     def _open_with_user(self) -> None:
