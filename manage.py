@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line, with a bad setting as a sentence instead of a traceback."""
+"""Django's command line, with a bad setting or a database that is away as a sentence instead of a traceback."""
 
 import os
 import sys
@@ -9,11 +9,17 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db.utils import OperationalError, ProgrammingError
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as exc:
         sys.exit(f"Dragoman does not start: {exc}")
+    except (OperationalError, ProgrammingError) as exc:
+        if "--traceback" in sys.argv:
+            raise
+        words = (str(exc).strip() or type(exc).__name__).splitlines()[0]
+        sys.exit(f"The database cannot be used: {words}. Where its tables are missing: manage.py bootstrap makes them.")
 
 
 if __name__ == "__main__":

@@ -64,3 +64,15 @@ def test_a_wrong_pattern_makes_nothing(run):
     with pytest.raises(CommandError, match="more than one"):
         run("create_key", "bob", "--create-client", "--models", "a*b*")
     assert not Client.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101])
+def test_a_client_that_cannot_be_made_is_told_in_a_sentence(run, name):
+    with pytest.raises(CommandError, match=r"The client cannot be made. name: "):
+        run("create_key", name, "--create-client")
+    assert not Client.objects.exists()
+
+
+def test_a_key_that_cannot_be_made_is_told_with_its_field(run, alice):
+    with pytest.raises(CommandError, match=r"^models: 'a\*b\*' holds more than one \*\."):
+        run("create_key", "alice", "--models", "a*b*")

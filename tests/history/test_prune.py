@@ -96,7 +96,7 @@ def test_the_command_says_what_it_did(aged, settings):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("wrong", [["--days", "-1"], ["--content-days", "-1"], ["--batch", "0"]])
+@pytest.mark.parametrize("wrong", [["--days", "-1"], ["--content-days", "-1"], ["--batch", "0"], ["--days", "9" * 20]])
 def test_the_command_refuses_nonsense(aged, wrong):
     aged(400)
     with pytest.raises(SystemExit):

@@ -29,19 +29,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         expires_at = self._expiry(options["expires"])
+        models = [name for word in options["models"] for name in word.split(",") if name]
         with transaction.atomic():
             client = self._client(options["client"], create=options["create_client"])
-            models = [name for word in options["models"] for name in word.split(",") if name]
+            name = free_name(client, options["name"])
             try:
-                row, key = issue(
-                    client,
-                    free_name(client, options["name"]),
-                    scope=options["scope"],
-                    models=models,
-                    expires_at=expires_at,
-                )
+                row, key = issue(client, name, scope=options["scope"], models=models, expires_at=expires_at)
             except ValidationError as exc:
-                raise CommandError("\n".join(exc.messages))
+                raise CommandError(_sentences(exc))
         self.stderr.write(f"Key {row.name} of {client.name}, scope {row.scope}. It is shown this once:")
         self.stdout.write(key)
 
@@ -49,7 +44,10 @@ class Command(BaseCommand):
         client = Client.objects.filter(name=name).first()
         if client is None and create:
             client = Client(name=name)
-            client.full_clean()
+            try:
+                client.full_clean()
+            except ValidationError as exc:
+                raise CommandError(f"The client cannot be made. {_sentences(exc)}")
             client.save()
         if client is None:
             names = ", ".join(Client.objects.values_list("name", flat=True)[:20]) or "none yet"
@@ -64,3 +62,8 @@ class Command(BaseCommand):
         if expires_at is not None and expires_at <= timezone.now():
             raise CommandError(f"--expires: {text!r} is in the past.")
         return expires_at
+
+
+def _sentences(exc: ValidationError) -> str:
+    """`name: This field cannot be blank.`, one a line."""
+    return "\n".join(f"{name}: {sentence}" for name, found in exc.message_dict.items() for sentence in found)

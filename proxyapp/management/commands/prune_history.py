@@ -11,6 +11,9 @@ from django.utils import timezone
 
 from proxyapp.history.prune import BATCH, prune
 
+MOST_DAYS = 36500
+"""As LOG_RETENTION_DAYS."""
+
 
 class Command(BaseCommand):
     help = (
@@ -25,8 +28,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         days, content_days = options["days"], options["content_days"]
-        if min(days, content_days or 0) < 0 or options["batch"] < 1:
-            self.stderr.write("Days cannot be negative, and a batch has at least one row.")
+        if min(days, content_days or 0) < 0 or max(days, content_days or 0) > MOST_DAYS or options["batch"] < 1:
+            self.stderr.write(f"Days are from 0 to {MOST_DAYS}, and a batch has at least one row.")
             raise SystemExit(2)
         now = timezone.now()
         requests_before = now - timedelta(days=days) if days else now.min.replace(tzinfo=now.tzinfo)

@@ -31,6 +31,20 @@ class Command(BaseCommand):
             self.stderr.write(str(finding))
         if any(finding.level >= ERROR for finding in findings):
             raise CommandError("The server does not start with these errors.")
+        self._find_database()
         address = own_address()
         welcome = f"Serving on {address} (console: {address}/admin/), worker processes: {workers}. Ctrl-C stops."
         run(workers=workers, reload=reload, when_ready=lambda: self.stdout.write(welcome))
+
+    def _find_database(self) -> None:
+        """Raises django.db.Error when it is away or without its tables: once and here, not in every worker. Leaves
+        nothing open, because the workers are forks of this process."""
+        from django.db import connection
+
+        from proxyapp.models.config import current_version
+
+        try:
+            current_version()
+        finally:
+            connection.close()
+            getattr(connection, "close_pool", lambda: None)()  # PostgreSQL's
