@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import cache
 from operator import itemgetter
 from typing import Any
 
 from django.db import IntegrityError, connections, models, transaction
 
+from accounts.models import ApiKey
 from proxyapp.history.rows import Rows
 from proxyapp.models.history import Outcome, RequestAttempt, RequestContent, RequestLog
 
@@ -41,6 +43,21 @@ def _store(by_id: dict[str, Rows], using: str) -> list[Rows]:
         _insert(RequestAttempt, [_of(numbers, rows, attempt) for rows in new for attempt in rows.attempts], using)
         _insert(RequestContent, [_of(numbers, rows, rows.content) for rows in new], using)
     return new
+
+
+def mark_used(stored: Iterable[Rows], using: str = "default") -> None:
+    """Tells the keys of these requests when they were last used: one UPDATE a key, never back in time.
+
+    Each stands for itself. In one transaction two keys would be locked at once, and whoever changes both the other way
+    round, such as a declarative file, could wait for us while we wait for them.
+    """
+    last: dict[int, datetime] = {}
+    for rows in stored:
+        key, moment = rows.log["key_id"], rows.log["created_at"]
+        if key:
+            last[key] = max(moment, last.get(key, moment))
+    for key, moment in last.items():
+        ApiKey.objects.using(using).filter(pk=key).exclude(last_used_at__gte=moment).update(last_used_at=moment)
 
 
 def _not_yet_there(by_id: dict[str, Rows], using: str) -> list[Rows]:

@@ -22,7 +22,7 @@ from proxyapp.engine.journal import Journal, process_name
 from proxyapp.engine.record import Ended
 from proxyapp.history.rows import Rows, interrupted, to_rows
 from proxyapp.history.segments import BATCH, Aside, NotASegment, SegmentReader, listing
-from proxyapp.history.store import store
+from proxyapp.history.store import mark_used, store
 
 LOOK_SECONDS = 1.0
 """How often the directory is searched for segments of dead workers."""
@@ -295,6 +295,7 @@ class Writer:
     def _store_rows(self, batch: list[tuple[Ended, Rows]], refused: list[tuple[Ended, Exception]]) -> None:
         try:
             new = store([rows for _, rows in batch], self._using)
+            mark_used(new, self._using)
         except POISON as exc:
             if len(batch) == 1:
                 refused.append((batch[0][0], exc))
