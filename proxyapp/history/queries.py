@@ -15,7 +15,10 @@ from proxyapp.models.history import RequestLog, RequestLogQuerySet
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-COUNT_AT_MOST = 10_000
+EXACT_UP_TO = 10_000
+"""All rows are counted when there are no more."""
+COUNT_AT_MOST = 2_000
+"""The rows of a filter are counted up to this number."""
 MOST_NAMES = 200
 MOST_MATCHES = 20
 """Names that a search for part of a name may stand for."""
@@ -145,7 +148,7 @@ def about_all(using: str = "default") -> About:
     if first is None or last is None:
         return About(0)
     number = last - first + 1
-    if number > COUNT_AT_MOST:
+    if number > EXACT_UP_TO:
         return About(number, is_exact=False)
     return About(RequestLog.objects.using(using).count())
 
