@@ -135,12 +135,12 @@ class Exchange:
             duration_ms=duration * 1000,
             first_byte_ms=None if self.first_byte is None else (self.first_byte - self.began) * 1000,
             overhead_ms=max(duration - self.waited, 0.0) * 1000,
-            fresh_input=usage.fresh_input,
-            cache_read=usage.cache_read,
-            cache_write_5m=usage.cache_write_5m,
-            cache_write_1h=usage.cache_write_1h,
-            output=usage.output,
-            reasoning=usage.reasoning,
+            fresh_input=_possible(usage.fresh_input),
+            cache_read=_possible(usage.cache_read),
+            cache_write_5m=_possible(usage.cache_write_5m),
+            cache_write_1h=_possible(usage.cache_write_1h),
+            output=_possible(usage.output),
+            reasoning=_possible(usage.reasoning),
             usage_estimated=usage.estimated,
             attempts=self.attempts,
             notes=[(note.path, note.sentence, note.dropped) for note in self.notes.items],
@@ -168,3 +168,8 @@ class Exchange:
         self.client_answer = Capture(self._cap)
         self.glimpse = Glimpse()
         return record
+
+
+def _possible(count: int | None) -> int | None:
+    """An upstream's number as the books can write it; one that cannot be is an unknown one."""
+    return count if count is None or count < 2**63 else None
