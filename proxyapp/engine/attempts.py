@@ -24,6 +24,7 @@ from proxyapp.errors import (
     NoCredential,
     NoHealthyUpstream,
     Unsupported,
+    UpstreamBroken,
     UpstreamCredential,
     UpstreamFault,
     UpstreamRefused,
@@ -143,6 +144,9 @@ async def _try_once(
         return result
     except GatewayError as error:
         raise _account(error, target, credential, record) from error.__cause__
+    except RecursionError as exc:  # read just so, and too deep to be written again
+        broken = UpstreamBroken("The upstream's answer is nested too deeply to be read.")
+        raise _account(broken, target, credential, record) from exc
     finally:
         record.ms = (exchange.clock() - began) * 1000
         exchange.waited += record.ms / 1000

@@ -15,7 +15,7 @@ from proxyapp.engine.identity import new_id
 from proxyapp.engine.roads import PassThrough, Road, Translation
 from proxyapp.engine.routing import Target
 from proxyapp.engine.snapshot import Model
-from proxyapp.errors import GatewayError, NoHealthyUpstream, UpstreamBroken, UpstreamFault
+from proxyapp.errors import BodyUnreadable, GatewayError, NoHealthyUpstream, UpstreamBroken, UpstreamFault
 from proxyapp.ir.notes import Notes
 from proxyapp.ir.parts import Text
 from proxyapp.ir.profile import Profile
@@ -45,6 +45,12 @@ class Preparation:
 
     def road(self, target: Target, credential: Credential | None) -> Road:
         """Raises BadRequest and Unsupported in the caller's words, NoHealthyUpstream for an unknown kind."""
+        try:
+            return self._road(target, credential)
+        except RecursionError as exc:  # read just so, and too deep to be written again
+            raise BodyUnreadable("The body is nested too deeply.") from exc
+
+    def _road(self, target: Target, credential: Credential | None) -> Road:
         kind = kind_of(target)
         dialect = DIALECTS[kind.dialect(target.upstream)]
         side = self._upstream_side(kind, target, credential)
@@ -82,6 +88,8 @@ class Preparation:
         """An upstream's answer of 300 or more as an error. Redirects are never followed."""
         if status < 400:
             return UpstreamBroken(f"The upstream {target.upstream.name} answered with a redirect ({status}).")
+        if status > 599:
+            return UpstreamBroken(f"The upstream {target.upstream.name} answered with the unknown status {status}.")
         return dialect_of(target).parse_error(status, headers, body)
 
     def error_event(self, error: GatewayError) -> bytes:

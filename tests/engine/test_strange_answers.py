@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 
 from tests.engine.conftest import a_body, a_call, a_snapshot, an_upstream, ask
 from tests.fakes import answers
-from tests.fakes.upstream import answer_json
+from tests.fakes.upstream import answer_json, answer_sse
 
 callers = pytest.mark.parametrize("dialect", ["openai-chat", "anthropic-messages"])
 both_sides = pytest.mark.parametrize("upstream_dialect", ["openai-chat", "anthropic-messages"])
@@ -26,3 +28,71 @@ async def test_counts_of_tokens_that_cannot_be_do_not_cost_the_row(make_engine, 
     assert outcome.status == 200
     assert (outcome.row.fresh_input, outcome.row.output) == (None, None)
     assert msgspec.msgpack.encode(outcome.row)
+
+
+@callers
+@both_sides
+@pytest.mark.parametrize("status", [600, 999])
+async def test_a_status_that_http_does_not_know_is_a_broken_answer(
+    make_engine, upstream, dialect, upstream_dialect, status
+):
+    upstream.then(answer_json({"error": {"message": "x"}}, status))
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url, upstream_dialect)))
+    outcome = await ask(engine, a_call(dialect, a_body()))
+    assert (outcome.status, outcome.row.error) == (502, "upstream_broken")
+    assert str(status) in outcome.json["error"]["message"]
+
+
+@callers
+@both_forms
+@pytest.mark.parametrize(
+    "word", [["stop"], {"a": 1}, 7, "9" * 4000, "[" * 900 + "1" + "]" * 900], ids=lambda w: str(w)[:9]
+)
+async def test_a_finish_reason_that_is_no_word_harms_nothing(make_engine, upstream, dialect, stream, word):
+    raw = (word if isinstance(word, str) else json.dumps(word)).encode()
+    if stream:
+        frames = [frame.replace(b'"finish_reason":"stop"', b'"finish_reason":' + raw) for frame in CHAT_STREAM]
+        upstream.then(answer_sse(frames))
+    else:
+        whole = json.dumps(answers.whole("openai-chat")).encode()
+        upstream.then(answer_json(whole.replace(b'"finish_reason": "stop"', b'"finish_reason": ' + raw)))
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url)))
+    outcome = await ask(engine, a_call(dialect, a_body(stream)))
+    assert outcome.status in (200, 502)
+    assert outcome.row.error in ("", "upstream_broken")
+    if outcome.status == 200 and outcome.row.error == "":
+        assert answers.text_of(dialect, outcome.raw) == "Hello there."
+
+
+CHAT_STREAM = answers.stream("openai-chat")
+
+
+@callers
+@pytest.mark.parametrize(
+    "code",
+    [b'"%s"' % (b"1" * 5000), b"1" * 4000, b"[" * 900 + b"]" * 900, b'{"x":1}', b"429"],
+    ids=lambda c: c[:9].decode(),
+)
+async def test_an_error_code_of_any_shape_is_read(make_engine, upstream, dialect, code):
+    upstream.then(answer_json(b'{"error":{"message":"no","code":' + code + b"}}", 400))
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url)))
+    outcome = await ask(engine, a_call(dialect, a_body()))
+    assert (outcome.status, outcome.json["error"]["message"]) == (400, "no")
+
+
+@callers
+@both_sides
+@both_forms
+async def test_an_answer_too_deep_to_be_read_is_a_broken_one(make_engine, upstream, dialect, upstream_dialect, stream):
+    """Read, but not written again: a level more was one too many, and the caller was told of a fault of ours."""
+    for depth in range(900, 1000, 7):
+        deep = b"[" * depth + b"]" * depth
+        if upstream_dialect == "openai-chat":
+            raw = b'{"choices":[],"error":{"message":' + deep + b"}}"
+        else:
+            raw = b'{"type":"error","error":{"type":"api_error","message":"x","details":' + deep + b"}}"
+        upstream.then(answer_sse(b"event: error\ndata: " + raw + b"\n\n") if stream else answer_json(raw))
+        engine = make_engine(a_snapshot(an_upstream("up", upstream.url, upstream_dialect)))
+        outcome = await ask(engine, a_call(dialect, a_body(stream)))
+        assert outcome.status in (500, 502)
+        assert outcome.row.error in ("upstream_broken", "upstream_refused")

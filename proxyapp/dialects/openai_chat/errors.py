@@ -9,6 +9,7 @@ from typing import Any
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.openai_chat.tables import ERROR_TYPE, KNOWN_CODES, NAME, STATUS_OF_WORD
+from proxyapp.dialects.openai_chat.wire import as_text
 from proxyapp.errors import (
     BadRequest,
     GatewayError,
@@ -20,6 +21,7 @@ from proxyapp.errors import (
     UpstreamRefused,
 )
 
+_STATUSES = {str(status) for status in range(400, 600)}
 _SECRET = re.compile(r"\b(sk|org|proj)-[A-Za-z0-9_*-]{6,}")
 _OVERFLOW = re.compile(
     r"maximum context length|context_length_exceeded|prompt is too long|context window"
@@ -61,8 +63,7 @@ def _own(error: UpstreamRefused) -> dict[str, Any]:
     """An upstream of the same dialect: its own words, more keys than four included (Azure's `innererror`)."""
     kind, code = _words(error.status)
     own = error.details if isinstance(error.details, dict) else {}
-    said = own.get("code", code)
-    code = said if said is None or isinstance(said, str) else str(said)  # OpenRouter's codes are numbers
+    code = as_text(own.get("code", code)) or None  # OpenRouter's codes are numbers
     return {**own, **_object(error.message, error.kind or kind, error.param, code)}
 
 
@@ -113,7 +114,7 @@ def _refused(value: Any, status: int, body: bytes, wait: float | None) -> Upstre
         _SECRET.sub(lambda match: f"{match.group(1)}-…", message),
         status=status,
         kind=kind if isinstance(kind, str) else None,
-        upstream_code=None if code is None else str(code),
+        upstream_code=as_text(code) or None,
         details=error,
         dialect=NAME,
         body=body,
@@ -127,9 +128,8 @@ def _status_of(error: Any) -> int:
     if not isinstance(error, dict):
         return 502
     for value in (error.get("code"), error.get("status"), error.get("status_code")):
-        number = int(value) if isinstance(value, int | str) and str(value).isdecimal() else 0
-        if 400 <= number <= 599:
-            return number
+        if as_text(value) in _STATUSES:
+            return int(value)
     words = (error.get("code"), error.get("type"))
     return next((STATUS_OF_WORD[word] for word in words if isinstance(word, str) and word in STATUS_OF_WORD), 502)
 

@@ -166,7 +166,7 @@ class ChatTap:
         if choice.finish_reason and self.glimpse.finish is None:
             # Not the end yet: the usage chunk and [DONE] follow. A stream without [DONE] is judged by the finish.
             self.glimpse.finish = finish_of(choice)
-            if choice.finish_reason in FAILED_FINISH and self.glimpse.error is None:
+            if self.glimpse.finish.raw in FAILED_FINISH and self.glimpse.error is None:
                 self.glimpse.error = errors.reported(choice.error or "The upstream ended the answer with an error.")
 
 
@@ -208,7 +208,7 @@ def glimpse(answer: bytes) -> Glimpse:
         usage=parse_usage(chunk.counts()),
         finish=finish_of(choice) if choice.finish_reason else None,
         error=errors.reported(choice.error or "The upstream ended the answer with an error.")
-        if choice.finish_reason in FAILED_FINISH
+        if as_text(choice.finish_reason) in FAILED_FINISH
         else None,
     )
 

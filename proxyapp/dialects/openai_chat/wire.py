@@ -64,6 +64,9 @@ class Chunk(Struct):
         return self.usage
 
 
+_LARGEST = 2**63
+"""Python refuses to write out numbers of thousands of digits."""
+
 decode_chunk = msgspec.json.Decoder(Chunk).decode
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -71,5 +74,8 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def as_text(value: Any) -> str:
-    """An id, a model name: text whatever the server sent; "" for none."""
-    return value if isinstance(value, str) else "" if value is None else str(value)
+    """An id, a model name, a code: text where the server sent text or a number; "" for anything else."""
+    if isinstance(value, str):
+        return value
+    is_number = isinstance(value, int | float) and abs(value) < _LARGEST
+    return str(value) if is_number and not isinstance(value, bool) else ""
