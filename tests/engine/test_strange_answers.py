@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.conftest import a_body, a_call, a_snapshot, an_upstream, ask
 from tests.fakes import answers
-from tests.fakes.upstream import answer_json, answer_sse
+from tests.fakes.upstream import Script, answer_json, answer_sse, answer_text
 
 callers = pytest.mark.parametrize("dialect", ["openai-chat", "anthropic-messages"])
 both_sides = pytest.mark.parametrize("upstream_dialect", ["openai-chat", "anthropic-messages"])
@@ -96,3 +96,30 @@ async def test_an_answer_too_deep_to_be_read_is_a_broken_one(make_engine, upstre
         outcome = await ask(engine, a_call(dialect, a_body(stream)))
         assert outcome.status in (500, 502)
         assert outcome.row.error in ("upstream_broken", "upstream_refused")
+
+
+@callers
+@both_sides
+@pytest.mark.parametrize("status", [401, 403, 429])
+async def test_a_refusal_without_json_moves_on_to_the_next_key_too(
+    make_engine, upstream, dialect, upstream_dialect, status
+):
+    """As proxies and content networks send it. What it means is in the status."""
+    from proxyapp.engine.snapshot import Credential
+
+    keys = (Credential("first", "sk-1"), Credential("second", "sk-2"))
+    upstream.then(answer_text("<html>go away</html>", status), answer_json(answers.whole(upstream_dialect)))
+    up = an_upstream("up", upstream.url, upstream_dialect, credentials=keys)
+    outcome = await ask(make_engine(a_snapshot(up)), a_call(dialect, a_body()))
+    assert outcome.status == 200
+    assert {attempt.key for attempt in outcome.row.attempts} == {"first", "second"}
+
+
+@callers
+@both_sides
+async def test_a_limit_told_without_json_stays_a_limit(make_engine, upstream, dialect, upstream_dialect):
+    upstream.then(Script(429, {"content-type": "text/plain", "retry-after": "7"}, [b"slow down"]))
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url, upstream_dialect)))
+    outcome = await ask(engine, a_call(dialect, a_body()))
+    assert (outcome.status, outcome.reply.headers["retry-after"]) == (429, "7")
+    assert "slow down" not in outcome.raw.decode()

@@ -18,7 +18,7 @@ _OVERFLOW = re.compile(
 )
 _NUMBER = re.compile(r"\d[\d,]{2,}")
 _TOO_LONG = "prompt is too long"
-_PLAIN_STATUSES = (413, 429)
+_PLAIN_STATUSES = (401, 402, 403, 413, 429)
 """Sent without JSON by the edge before the API (upstreams.md 5.3.7); what they mean is in the status alone."""
 
 

@@ -21,6 +21,8 @@ from proxyapp.errors import (
     UpstreamRefused,
 )
 
+_PLAIN_STATUSES = (401, 402, 403, 413, 429)
+"""Sent without JSON by proxies and content networks before the server; what they mean is in the status alone."""
 _STATUSES = {str(status) for status in range(400, 600)}
 _SECRET = re.compile(r"\b(sk|org|proj)-[A-Za-z0-9_*-]{6,}")
 _OVERFLOW = re.compile(
@@ -137,7 +139,7 @@ def _status_of(error: Any) -> int:
 def _unreadable(status: int, wait: float | None, body: bytes) -> UpstreamFault:
     """HTML of a proxy in between, or nothing at all: its text is no message for a caller."""
     message = f"The upstream answered with status {status} and no readable error."
-    if status < 500:
+    if status < 500 and status not in _PLAIN_STATUSES:
         return UpstreamBroken(message, retry_after=wait)
     return UpstreamRefused(message, status=status, dialect=NAME, body=body, retry_after=wait)
 

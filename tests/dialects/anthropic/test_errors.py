@@ -124,7 +124,13 @@ def test_servers_that_only_resemble_this_wire_are_understood(body: bytes, messag
 
 @pytest.mark.parametrize(
     ("status", "kind", "seen"),
-    [(500, UpstreamRefused, 500), (404, UpstreamBroken, 502), (413, UpstreamRefused, 413), (429, UpstreamRefused, 429)],
+    [
+        (500, UpstreamRefused, 500),
+        (404, UpstreamBroken, 502),
+        (401, UpstreamRefused, 401),
+        (413, UpstreamRefused, 413),
+        (429, UpstreamRefused, 429),
+    ],
 )
 def test_pages_instead_of_json_keep_a_status_that_speaks_for_itself(status: int, kind: type, seen: int) -> None:
     fault = ANTHROPIC.parse_error(status, {"retry-after": "2"}, b"<html>oops</html>")

@@ -73,10 +73,13 @@ def test_a_page_of_a_proxy_in_between_is_no_message() -> None:
     error = parse(503, b"<html><body>secret host</body></html>")
     assert (type(error), error.status) == (UpstreamRefused, 503)
     assert "html" not in error.message
-    for status in (403, 404):
+    for status in (404, 422):
         assert isinstance(parse(status, b"<html>"), UpstreamBroken)
     assert isinstance(parse(400, b""), UpstreamBroken)
     assert isinstance(parse(400, b"7"), UpstreamBroken)
+    for status in (401, 402, 403, 413, 429):
+        error = parse(status, b"<html>", retry_after="3")
+        assert (type(error), error.status, error.retry_after) == (UpstreamRefused, status, 3.0)
 
 
 def test_keys_and_organisations_are_not_passed_on() -> None:
