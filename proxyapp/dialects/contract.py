@@ -130,7 +130,9 @@ class Decoder(Protocol):
 class Encoder(Protocol):
     """Events -> the bytes of the caller's stream. One object a stream. Each call returns whole frames, or b""."""
 
-    def encode(self, event: Event) -> bytes: ...
+    def encode(self, event: Event) -> bytes:
+        """Raises UpstreamBroken for a `Finished` that is no answer: a plain end would be a false one."""
+        ...
 
     def fail(self, error: GatewayError) -> bytes:
         """The dialect's own error event, as the last bytes of a stream that has begun (or not yet)."""

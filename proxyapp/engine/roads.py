@@ -103,6 +103,8 @@ class PassThrough:
             elif keep:
                 kept.append(frame.raw)
         self.has_content, self.is_done = tap.has_content, tap.is_done
+        if self.is_done and not self.has_content and tap.glimpse.finish is None and self.error is None:
+            self.error = UpstreamBroken("The upstream's stream ended without an answer.")
         return b"".join(kept)
 
     def whole_as_stream(self, raw: bytes) -> bytes:
@@ -178,7 +180,10 @@ class Translation:
             elif kind in _FACTS:
                 _learn(self.glimpse, event)
                 self.is_done = kind is ev.Finished
-            out.append(self._encoder.encode(event))
+            try:
+                out.append(self._encoder.encode(event))
+            except UpstreamFault as error:
+                self.error, self.is_done = error, False
         return b"".join(out)
 
     def whole_as_stream(self, raw: bytes) -> bytes:

@@ -123,3 +123,49 @@ async def test_a_limit_told_without_json_stays_a_limit(make_engine, upstream, di
     outcome = await ask(engine, a_call(dialect, a_body()))
     assert (outcome.status, outcome.reply.headers["retry-after"]) == (429, "7")
     assert "slow down" not in outcome.raw.decode()
+
+
+@both_sides
+async def test_a_stream_of_nothing_but_its_end_mark_is_no_answer(
+    make_engine, upstream, second_upstream, upstream_dialect
+):
+    upstream.then(answer_sse(answers.stream(upstream_dialect)[-1]))
+    second_upstream.then(answer_sse(answers.stream(upstream_dialect)))
+    snapshot = a_snapshot(
+        an_upstream("one", upstream.url, upstream_dialect), an_upstream("two", second_upstream.url, upstream_dialect)
+    )
+    outcome = await ask(make_engine(snapshot), a_call(upstream_dialect, a_body(True)))
+    assert answers.text_of(upstream_dialect, outcome.raw) == "Hello there."
+    assert [attempt.upstream for attempt in outcome.row.attempts] == ["one", "two"]
+
+
+def ends_for_no_known_reason(dialect: str) -> list[bytes]:
+    """A stream without content that ends with a word nobody knows: a plain `stop` would be a false one."""
+    if dialect == "openai-chat":
+        return [answers.chunk({"role": "assistant", "content": ""}), answers.chunk({}, "weird"), b"data: [DONE]\n\n"]
+    start, *_, delta, stop = answers.stream(dialect)
+    return [start, delta.replace(b"end_turn", b"weird"), stop]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "other"), [("openai-chat", "anthropic-messages"), ("anthropic-messages", "openai-chat")]
+)
+async def test_an_end_that_is_no_answer_is_told_as_an_error_and_booked_as_one(make_engine, upstream, dialect, other):
+    """The caller got the error event in a 200, and the row said `ok`."""
+    upstream.then(answer_sse(ends_for_no_known_reason(other)))
+    outcome = await ask(make_engine(a_snapshot(an_upstream("up", upstream.url, other))), a_call(dialect, a_body(True)))
+    assert outcome.status == 502
+    assert (outcome.row.outcome, outcome.row.error) == ("error", "upstream_broken")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "other"), [("openai-chat", "anthropic-messages"), ("anthropic-messages", "openai-chat")]
+)
+async def test_an_end_that_is_no_answer_moves_on_to_the_next_route(
+    make_engine, upstream, second_upstream, dialect, other
+):
+    upstream.then(answer_sse(ends_for_no_known_reason(other)))
+    second_upstream.then(answer_sse(answers.stream(other)))
+    snapshot = a_snapshot(an_upstream("one", upstream.url, other), an_upstream("two", second_upstream.url, other))
+    outcome = await ask(make_engine(snapshot), a_call(dialect, a_body(True)))
+    assert answers.text_of(dialect, outcome.raw) == "Hello there."

@@ -17,7 +17,7 @@ from proxyapp.dialects.anthropic.response import message_id, tokens_of
 from proxyapp.dialects.anthropic.writer import AnswerWriter, foreign_citation
 from proxyapp.dialects.contract import ClientSide
 from proxyapp.dialects.sse import named_frame
-from proxyapp.errors import GatewayError, UpstreamBroken
+from proxyapp.errors import GatewayError
 from proxyapp.ir import events as ev
 from proxyapp.ir import parts as p
 from proxyapp.ir.request import Request
@@ -86,10 +86,7 @@ class AnthropicEncoder:
         return PING
 
     def _finished(self, event: ev.Finished) -> bytes:
-        try:
-            delta = finish.render(event.finish, called=self._called, refused=self._refused, has_content=self._answered)
-        except UpstreamBroken as error:
-            return self.fail(error)
+        delta = finish.render(event.finish, called=self._called, refused=self._refused, has_content=self._answered)
         counts = usage.render(
             self._usage, estimated_input=self._side.estimate_input, estimated_output=tokens_of(self._told)
         )

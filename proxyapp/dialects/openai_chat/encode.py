@@ -240,7 +240,7 @@ class ChatEncoder:
 
     def _finished(self, event: ev.Finished) -> bytes:
         if needs_error(event.finish, has_content=self._has_content):
-            return self.fail(no_answer(event.finish))
+            raise no_answer(event.finish)
         self._ended = True
         out = [self._role("")]
         if self._annotations:

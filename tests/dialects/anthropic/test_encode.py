@@ -255,10 +255,9 @@ def test_the_last_counts_are_told_whole(encode: Encode, read: Read) -> None:
 
 
 @pytest.mark.parametrize("kind", [FinishKind.MALFORMED, FinishKind.OTHER])
-def test_an_end_that_is_none_is_an_error_event(encode: Encode, read: Read, kind: FinishKind) -> None:
-    events = read(encode([ev.Started(), ev.Finished(Finish(kind=kind, raw="odd"))]))
-    assert events[-1]["type"] == "error"
-    assert "message_stop" not in [event["type"] for event in events]
+def test_an_end_that_is_none_is_no_end(encode: Encode, kind: FinishKind) -> None:
+    with pytest.raises(UpstreamBroken, match="odd"):
+        encode([ev.Started(), ev.Finished(Finish(kind=kind, raw="odd"))])
 
 
 @pytest.mark.parametrize(
