@@ -130,8 +130,9 @@ def _status_of(error: Any) -> int:
     if not isinstance(error, dict):
         return 502
     for value in (error.get("code"), error.get("status"), error.get("status_code")):
-        if as_text(value) in _STATUSES:
-            return int(value)
+        word = as_text(value)
+        if word in _STATUSES:
+            return int(word)
     words = (error.get("code"), error.get("type"))
     return next((STATUS_OF_WORD[word] for word in words if isinstance(word, str) and word in STATUS_OF_WORD), 502)
 
