@@ -295,7 +295,6 @@ class Writer:
     def _store_rows(self, batch: list[tuple[Ended, Rows]], refused: list[tuple[Ended, Exception]]) -> None:
         try:
             new = store([rows for _, rows in batch], self._using)
-            mark_used(new, self._using)
         except POISON as exc:
             if len(batch) == 1:
                 refused.append((batch[0][0], exc))
@@ -309,6 +308,8 @@ class Writer:
             raise Away(f"{type(exc).__name__}: {exc}".splitlines()[0][:200]) from exc
         self.stats.stored += len(new)
         self.stats.interrupted += sum(not rows.is_complete for rows in new)
+        with contextlib.suppress(DatabaseError, InterfaceError):  # the rows are stored; when a key was used may wait
+            mark_used(new, self._using)
 
     def _refuse(self, record: Ended | bytes, why: str) -> None:
         payload = record if isinstance(record, bytes) else msgspec.msgpack.encode(record)

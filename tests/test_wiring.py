@@ -1,0 +1,37 @@
+"""The composition root: what it adds to a snapshot, and which secrets the redactor must be told."""
+
+from __future__ import annotations
+
+from proxyapp import wiring
+from proxyapp.engine.snapshot import Credential, Snapshot, Upstream
+from proxyapp.history.redaction import Redactor
+
+
+def a_snapshot(*secrets: str, kind: str = "anthropic") -> Snapshot:
+    keys = tuple(Credential(f"k{number}", secret) for number, secret in enumerate(secrets))
+    return Snapshot(upstreams={"up": Upstream(name="up", kind=kind, credentials=keys)})
+
+
+def test_the_redactor_is_told_the_keys_it_would_not_know_by_their_form():
+    usual, unusual = "sk-ant-api03-abcdefghij0123456789", "correct horse battery staple"
+    told = wiring.unusual_secrets(a_snapshot(usual, unusual))
+    assert told == [unusual]
+    assert Redactor(told)(b'{"error": "bad key correct horse battery staple"}') == b'{"error": "bad key [redacted]"}'
+
+
+def test_the_demo_upstream_is_this_server_with_a_key_of_its_own(settings):
+    settings.HOST, settings.PORT = "0.0.0.0", 8123
+    demo = wiring.with_demo(a_snapshot(kind="demo")).upstreams["up"]
+    assert demo.base_url == "http://127.0.0.1:8123/_demo"
+    assert [key.secret for key in demo.credentials] == [wiring.demo_key()]
+
+
+def test_other_upstreams_are_left_as_they_are():
+    snapshot = a_snapshot("s")
+    assert wiring.with_demo(snapshot) is snapshot
+
+
+def test_a_key_derived_for_one_purpose_is_of_no_use_for_another():
+    assert wiring.derived_key("a") != wiring.derived_key("b")
+    assert wiring.derived_key("a") == wiring.derived_key("a")
+    assert len(wiring.derived_key("a")) == 32
