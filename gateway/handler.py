@@ -57,6 +57,8 @@ class LeanRequest(ASGIRequest):
         self._receive = receive
         self._max_body_bytes = max_body_bytes
         self.on_body_read: Callable[[], None] | None = None
+        self.has_left = False
+        """The caller hung up before its body was complete."""
 
     async def read_body(self) -> bytes:
         """The whole body. Raises BodyTooLarge (at once on a larger declared length), MediaTypeRefused for a
@@ -66,6 +68,7 @@ class LeanRequest(ASGIRequest):
         while more:
             message = await self._next()
             if message["type"] == "http.disconnect":
+                self.has_left = True
                 raise ClientGone
             piece = message.get("body", b"")
             size += len(piece)
@@ -115,7 +118,7 @@ class LeanHandler(ASGIHandler):
             response = await self._respond(request)
             await _send(response, send)
         except asyncio.CancelledError:
-            if not watch.hung_up:
+            if not (watch.hung_up or request.has_left):
                 raise
             watch.task.uncancel()
         finally:
