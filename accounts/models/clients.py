@@ -7,6 +7,7 @@ from django.db import models as db
 from django.utils import timezone
 
 from accounts.models.lists import validate_patterns
+from accounts.models.names import validate_name
 from accounts.models.watched import WatchedModel
 
 
@@ -27,7 +28,9 @@ class Bodies(db.TextChoices):
 
 
 class Client(WatchedModel):
-    name = db.CharField(max_length=100, unique=True, help_text="What the history and the reports call it.")
+    name = db.CharField(
+        max_length=100, unique=True, validators=[validate_name], help_text="What the history and the reports call it."
+    )
     note = db.TextField(blank=True, default="", help_text="For people; the gateway does not read it.")
     enabled = db.BooleanField(default=True, help_text="Off: all of its keys are refused within a second.")
     models = db.JSONField(

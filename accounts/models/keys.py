@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts import keys
 from accounts.models.clients import Client
 from accounts.models.lists import validate_networks, validate_patterns
+from accounts.models.names import validate_name
 from accounts.models.watched import WatchedModel
 
 
@@ -21,14 +22,16 @@ class ApiKey(WatchedModel):
     UNWATCHED = ("last_used_at",)
 
     client = db.ForeignKey(Client, on_delete=db.CASCADE, related_name="keys", help_text="Whose key it is.")
-    name = db.CharField(max_length=100, help_text="Where it is used, such as laptop; unique per client.")
+    name = db.CharField(
+        max_length=100, validators=[validate_name], help_text="Where it is used, such as laptop; unique per client."
+    )
     prefix = db.CharField(max_length=keys.SHOWN, editable=False, help_text="How the key begins.")
     digest = db.CharField(max_length=64, unique=True, editable=False)
     scope = db.CharField(
         max_length=10,
         choices=Scope,
         default=Scope.INFERENCE,
-        help_text="An admin key may also manage keys and read the history of everybody.",
+        help_text="An admin key is for management, which comes with a later version; it may do inference too.",
     )
     models = db.JSONField(
         default=list,
@@ -43,7 +46,7 @@ class ApiKey(WatchedModel):
         validators=[validate_networks],
         help_text="Addresses or networks it may come from, one per line. Empty: from everywhere.",
     )
-    expires_at = db.DateTimeField(null=True, blank=True, help_text="Refused from then on. Empty: never.")
+    expires_at = db.DateTimeField(null=True, blank=True, help_text="Refused from then on (UTC). Empty: never.")
     enabled = db.BooleanField(default=True, help_text="Off: refused within a second.")
     created_at = db.DateTimeField(default=timezone.now, editable=False)
     last_used_at = db.DateTimeField(null=True, blank=True, editable=False)

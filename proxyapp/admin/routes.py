@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from accounts.admin.lines import LinesMixin
+from accounts.admin.lines import FirstPartMixin, LinesMixin
 from proxyapp.config.profile import typed_overrides
 from proxyapp.models import ModelConfig, Route
 from proxyapp.models.routes import check_object
 
 
-class RouteInline(TabularInline):
+class RouteFormSet(BaseInlineFormSet):
+    """Lets a route look at its model while both are new and neither is stored."""
+
+    def _construct_form(self, number: int, **more: Any) -> Any:
+        form = super()._construct_form(number, **more)
+        form.instance.model = self.instance
+        return form
+
+
+class RouteInline(FirstPartMixin, TabularInline):
     model = Route
+    formset = RouteFormSet
+    hide_title = True
     fields = ["upstream", "upstream_model", "priority", "weight", "enabled"]
     autocomplete_fields = ["upstream"]
-    extra = 0
 
 
 class ModelConfigForm(forms.ModelForm):

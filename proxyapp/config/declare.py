@@ -134,8 +134,10 @@ def _model(run: Run, spec: ModelSpec, path: str) -> tuple[str, ModelConfig]:
         row.check_own_names()
 
     label = f"model {spec.name}"
-    if run.match(row, _model_values(spec), path=path, label=label, check=check) and spec.routes is not None:
-        _routes(run, row, spec, path, label)
+    if run.match(row, _model_values(spec), path=path, label=label, check=check):
+        if spec.routes is not None:
+            _routes(run, row, spec, path, label)
+        _routes_fit(run, row, path)
     return path, row
 
 
@@ -162,6 +164,15 @@ def _routes(run: Run, row: ModelConfig, spec: ModelSpec, path: str, label: str) 
         values = {"priority": route.priority, "weight": route.weight, "enabled": route.enabled}
         run.match(part, values, path=f"{path}.routes[{number}]", label=f"{label} route {route.upstream}/{name}")
     run.remove(present.values(), lambda part: f"{label} route {part.upstream.name}/{part.upstream_model}", path)
+
+
+def _routes_fit(run: Run, row: ModelConfig, path: str) -> None:
+    """Routes that stayed as they were may contradict the model's new names."""
+    for route in row.routes.all():
+        try:
+            route.clean()
+        except ValidationError as exc:
+            run.refuse(f"{path}.routes", exc)
 
 
 def _names_are_free(run: Run, rows: list[tuple[str, ModelConfig]]) -> None:

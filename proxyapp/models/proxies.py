@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from accounts.models import WatchedModel
+from accounts.models import WatchedModel, validate_name
 from proxyapp.fields import EncryptedTextField
 
 SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -36,7 +36,9 @@ class ProxyPool(WatchedModel):
         DIRECT = "direct", "go out directly"
         FAIL = "fail", "fail the request"
 
-    name = models.CharField(max_length=100, unique=True, help_text="What upstreams call this pool.")
+    name = models.CharField(
+        max_length=100, unique=True, validators=[validate_name], help_text="What upstreams call this pool."
+    )
     strategy = models.CharField(
         max_length=12,
         choices=Strategy,
@@ -60,7 +62,9 @@ class ProxyPool(WatchedModel):
 
 class Proxy(WatchedModel):
     pool = models.ForeignKey(ProxyPool, on_delete=models.CASCADE, related_name="proxies")
-    name = models.CharField(max_length=100, help_text="Shown in the history instead of the address.")
+    name = models.CharField(
+        max_length=100, validators=[validate_name], help_text="Shown in the history instead of the address."
+    )
     url = EncryptedTextField(
         verbose_name="URL",
         validators=[check_proxy_url],

@@ -14,6 +14,8 @@ from accounts.models import WatchedModel
 from proxyapp.models.upstreams import Upstream
 
 PRICES = ("input", "output", "cache_read", "cache_write")
+MOST_USD = 1e9
+"""Of a price; what is more, infinity too, is a slip."""
 
 
 def check_model_name(name: Any) -> None:
@@ -40,7 +42,8 @@ def check_prices(value: Any) -> None:
     if not isinstance(value, dict) or not set(value) <= set(PRICES):
         raise ValidationError(f"Prices are an object with the keys {', '.join(PRICES)}.")
     if not all(
-        isinstance(price, int | float) and not isinstance(price, bool) and price >= 0 for price in value.values()
+        isinstance(price, int | float) and not isinstance(price, bool) and 0 <= price <= MOST_USD
+        for price in value.values()
     ):
         raise ValidationError("A price is a number of USD per million tokens.")
 
@@ -166,5 +169,8 @@ class Route(WatchedModel):
         return f"{self.model.name} → {self.upstream.name}/{self.upstream_model}"
 
     def clean(self) -> None:
-        if "*" in (self.upstream_model or "") and self.model_id and "*" not in "".join(self.model.names):
-            raise ValidationError({"upstream_model": "A * needs a model whose name or alias holds one."})
+        model = getattr(self, "model", None)
+        plain = next((name for name in model.names if "*" not in name), "") if model else ""
+        if plain and "*" in (self.upstream_model or ""):
+            words = f"A * stands for what the one in the model's name matched, and {plain!r} has none."
+            raise ValidationError({"upstream_model": words})

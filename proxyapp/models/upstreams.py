@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
-from accounts.models import WatchedModel
+from accounts.models import WatchedModel, validate_name
 from proxyapp.fields import EncryptedJSONField, EncryptedTextField
 from proxyapp.models.proxies import ProxyPool
 
@@ -31,7 +31,7 @@ APIS = (
 NEEDS_BASE_URL = ("openai_compatible",)
 
 HEADER_NAME = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-SECONDS = {"validators": [MinValueValidator(0.1)]}
+SECONDS = {"validators": [MinValueValidator(0.1), MaxValueValidator(604_800)]}
 
 
 def kind_choices() -> tuple[tuple[str, str], ...]:
@@ -114,7 +114,9 @@ class Upstream(WatchedModel):
     )
     system_prompt = models.TextField(blank=True, default="", help_text="Put before the caller's own system prompt.")
     retries = models.PositiveSmallIntegerField(
-        default=2, help_text="Further attempts on one route after a fault that may pass."
+        default=2,
+        validators=[MaxValueValidator(100)],
+        help_text="Further attempts on one route after a fault that may pass.",
     )
     api_version = models.CharField(
         max_length=50,
@@ -138,7 +140,9 @@ class Upstream(WatchedModel):
 
 class UpstreamKey(WatchedModel):
     upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="keys")
-    name = models.CharField(max_length=100, help_text="Shown in the history instead of the key.")
+    name = models.CharField(
+        max_length=100, validators=[validate_name], help_text="Shown in the history instead of the key."
+    )
     value = EncryptedTextField(help_text="The key itself. Encrypted, never shown again.")
     weight = models.PositiveIntegerField(default=1, help_text="Share of the requests among this upstream's keys.")
     enabled = models.BooleanField(default=True, help_text="Off: not used.")

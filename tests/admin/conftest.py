@@ -5,6 +5,18 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
 
+# What the console's empty forms send.
+MODEL = {
+    "name": "new", "aliases": "", "enabled": "on", "reasoning": "auto", "profile": "", "prices": "",
+    "routes-TOTAL_FORMS": "0", "routes-INITIAL_FORMS": "0",
+}  # fmt: skip
+UPSTREAM = {
+    "name": "new", "kind": "openai", "api": "", "base_url": "", "enabled": "on", "headers": "", "system_prompt": "",
+    "api_version": "", "retries": "2", "timeout_connect": "10", "timeout_first_byte": "300", "timeout_idle": "300",
+    "timeout_total": "3600", "proxy_pool": "", "keys-TOTAL_FORMS": "0", "keys-INITIAL_FORMS": "0",
+}  # fmt: skip
+ADD_MODEL, ADD_UPSTREAM = "/admin/proxyapp/modelconfig/add/", "/admin/proxyapp/upstream/add/"
+
 SECRETS = ("sk-ant-secret-main", "blue-secret", "pass-word")
 
 

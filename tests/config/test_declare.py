@@ -211,6 +211,15 @@ def test_what_cannot_be_is_told_with_its_path(text, problem):
     assert problem in refused(text)
 
 
+def test_an_alias_may_not_take_a_routes_star_away():
+    text = "upstreams: [{name: u, kind: openai}]\nmodels: [{name: m-*, routes: [{upstream: u, model: x-*}]}]"
+    applied(text)
+    told = "A * stands for what the one in the model's name matched, and 'best' has none."
+    assert refused(text.replace("name: m-*", "name: m-*, aliases: [best]")) == [f"models[0].routes.model: {told}"]
+    new = text.replace("name: m-*", "name: best")
+    assert refused(new) == [f"models[0].routes[0].model: {told}"]
+
+
 def test_one_key_cannot_belong_to_two():
     applied("clients: [{name: a, keys: [{name: k, value: sk-dg-the-same-key}]}]")
     problems = refused("clients: [{name: b, keys: [{name: k, value: sk-dg-the-same-key}]}]")
