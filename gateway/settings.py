@@ -158,6 +158,7 @@ REST_FRAMEWORK = {
 LANGUAGE_CODE = "en"
 USE_TZ = True
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "gateway.formats"
 
 # --- static files: served from the packages, no collectstatic --------------------------------------------------------
 

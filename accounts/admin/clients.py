@@ -44,6 +44,9 @@ class ClientAdmin(LinesMixin, ModelAdmin):
         ("History", {"fields": ["history_bodies"]}),
     ]
 
+    def get_inlines(self, request: HttpRequest, obj: Client | None) -> list[type[KeyInline]]:
+        return self.inlines if obj else []  # a new client has no keys to look at
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Client]:
         return super().get_queryset(request).annotate(keys_enabled=Count("keys", filter=Q(keys__enabled=True)))
 

@@ -12,6 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -90,8 +92,8 @@ class ApiKeyAdmin(LinesMixin, ModelAdmin):
         return response
 
     @display(description="begins with")
-    def shown_prefix(self, key: ApiKey) -> str:
-        return f"{key.prefix}…"
+    def shown_prefix(self, key: ApiKey) -> SafeString:
+        return format_html('<span class="whitespace-nowrap">{}…</span>', key.prefix)
 
     @display(description="state", label={"in force": "success", "revoked": "danger", "expired": "warning"})
     def state(self, key: ApiKey) -> str:

@@ -8,15 +8,16 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from accounts.admin.lines import FirstPartMixin
 from proxyapp.admin.secrets import SecretsForm
 from proxyapp.models import Proxy, ProxyPool
 
 
-class ProxyInline(TabularInline):
+class ProxyInline(FirstPartMixin, TabularInline):
     model = Proxy
+    hide_title = True
     form = SecretsForm
     fields = ["position", "name", "url", "enabled"]
-    extra = 0
 
 
 @admin.register(ProxyPool)

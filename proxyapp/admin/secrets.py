@@ -26,6 +26,7 @@ class SecretsForm(forms.ModelForm):
         shown = self.fields[field.name]
         shown.required = not (field.blank or is_set)
         if isinstance(field, EncryptedJSONField):
+            shown.initial = ""
             placeholder = f"{KEEP}, {{}} to remove" if is_set else '{"name": "value"}'
             shown.widget = UnfoldAdminExpandableTextareaWidget(
                 attrs={"placeholder": placeholder, "autocomplete": "off"}

@@ -10,16 +10,16 @@ from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from accounts.admin.lines import LinesMixin
+from accounts.admin.lines import FirstPartMixin, LinesMixin
 from proxyapp.admin.secrets import SecretsForm
 from proxyapp.models import Upstream, UpstreamKey
 
 
-class UpstreamKeyInline(TabularInline):
+class UpstreamKeyInline(FirstPartMixin, TabularInline):
     model = UpstreamKey
+    hide_title = True
     form = SecretsForm
     fields = ["name", "value", "weight", "enabled"]
-    extra = 0
 
 
 @admin.register(Upstream)
