@@ -100,7 +100,10 @@ class RequestLogAdmin(ModelAdmin):
     @display(description="client")
     def caller(self, log: RequestLog) -> SafeString:
         return format_html(
-            '<span class="whitespace-nowrap" title="key {}">{}</span>', log.key or "none", log.client or "—"
+            '<span class="history-client" title="{}, key {}">{}</span>',
+            log.client,
+            log.key or "none",
+            log.client or "—",
         )
 
     @display(description="model → upstream")
@@ -153,6 +156,7 @@ class RequestLogAdmin(ModelAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": f"Request {log.request_id}",
+            "original": log,
             "log": log,
             "badge": _badge(log),
             "content": content,
@@ -162,7 +166,7 @@ class RequestLogAdmin(ModelAdmin):
             "timeline": detail.timeline(log, attempts),
             "attempts": attempts,
             "notes": detail.notes(content) if content else [],
-            "layers": detail.layers(content) if content and may_read else [],
+            "layers": detail.layers(content, bool(attempts)) if content and may_read else [],
             "list_url": reverse("admin:proxyapp_requestlog_changelist"),
         }
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]

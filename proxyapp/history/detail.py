@@ -67,17 +67,18 @@ def notes(content: RequestContent) -> list[Note]:
     return [Note(str(path), str(sentence), bool(dropped)) for path, sentence, dropped in found]
 
 
-def layers(content: RequestContent) -> list[Layer]:
-    return [_layer(content, name, title) for name, title in TITLES.items()]
+def layers(content: RequestContent, was_sent: bool) -> list[Layer]:
+    """`was_sent`: an upstream was asked."""
+    return [_layer(content, name, title, was_sent) for name, title in TITLES.items()]
 
 
-def _layer(content: RequestContent, name: str, title: str) -> Layer:
+def _layer(content: RequestContent, name: str, title: str, was_sent: bool) -> Layer:
     try:
         data = content.layer(name)
     except zstandard.ZstdError:
         return Layer(name, title, words="What is stored cannot be read.")
     if data is None:
-        return Layer(name, title, words=_why_nothing(content, name))
+        return Layer(name, title, words=_why_nothing(content, name, was_sent))
     text = readable(data)
     return Layer(
         name,
@@ -89,11 +90,12 @@ def _layer(content: RequestContent, name: str, title: str) -> Layer:
     )
 
 
-def _why_nothing(content: RequestContent, name: str) -> str:
+def _why_nothing(content: RequestContent, name: str, was_sent: bool) -> str:
     if not content.sizes:
         return "Bodies of this request are not kept."
     before, words = SAME_AS.get(name, ("", ""))
-    return words if before in content.sizes else "Nothing was sent."
+    is_same = before in content.sizes and (was_sent or name != "upstream_request")
+    return words if is_same else "Nothing was sent."
 
 
 def readable(data: bytes) -> str:
@@ -110,7 +112,8 @@ def timeline(log: RequestLog, attempts: Iterable[RequestAttempt]) -> list[Step]:
     whole = max(log.duration_ms or 0.0, log.first_byte_ms or 0.0, sum(attempt.ms for attempt in tries))
     if not whole:
         return []
-    steps = [_step("The gateway itself", log.overhead_ms, 0.0, whole, "gateway")] if log.overhead_ms is not None else []
+    gateway = "The gateway itself" if len(tries) < 2 else "The gateway, with the pauses between attempts"
+    steps = [_step(gateway, log.overhead_ms, 0.0, whole, "gateway")] if log.overhead_ms is not None else []
     begun = min(log.overhead_ms or 0.0, max(whole - sum(attempt.ms for attempt in tries), 0.0))
     for attempt in tries:
         label = f"Attempt {attempt.position + 1}: {attempt.upstream}"

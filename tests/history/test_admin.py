@@ -257,6 +257,33 @@ def test_the_detail_page_tells_the_whole_story(put, rita):
     assert rita.get(f"{LIST}{log.request_id}/change/").status_code == 200
 
 
+def test_a_request_that_went_nowhere_says_that_nothing_was_sent(put, rita):
+    log = put(status=400, outcome="error", attempts=[], content=Content(client_request=b"{not json"))
+    html = rita.get(page_of(log)).content.decode()
+    assert "save for what routing changes" not in html
+    assert html.count("Nothing was sent.") == 3
+
+
+def test_pauses_between_attempts_are_not_called_the_gateways_own(put, rita):
+    tries = [AttemptRecord(upstream="a", key="k", status=529, error="upstream_refused", ms=2.0),
+             AttemptRecord(upstream="a", key="k", status=200, ms=3.0)]  # fmt: skip
+    assert "with the pauses between attempts" in rita.get(page_of(put(attempts=tries))).content.decode()
+    assert "with the pauses between attempts" not in rita.get(page_of(put(2, attempts=tries[1:]))).content.decode()
+
+
+def test_an_empty_list_says_why(put, rita):
+    assert "No request yet." in rita.get(LIST).content.decode()
+    put()
+    for query in ({"q": "nothing-like-it"}, {"client": "nobody"}):
+        assert "No request matches." in rita.get(LIST, query).content.decode()
+
+
+def test_a_long_client_name_is_cut_with_the_whole_beside_it(put, rita):
+    put(begun={"client": "c" * 90, "key": "laptop"})
+    html = rita.get(LIST).content.decode()
+    assert f'<span class="history-client" title="{"c" * 90}, key laptop">' in html
+
+
 def test_an_interrupted_request_has_a_page_too(a_beginning, rita):
     store([to_rows(interrupted(a_beginning(1)))])
     text = rita.get(page_of(RequestLog.objects.get())).content.decode()
