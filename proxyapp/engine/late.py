@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 from proxyapp.engine.exchange import Exchange
 from proxyapp.engine.prepare import Preparation
 from proxyapp.engine.pump import Head, Pump
-from proxyapp.errors import GatewayError
+from proxyapp.errors import GatewayError, InternalError
+
+log = logging.getLogger("dragoman.stream")
 
 
 class LatePump:
@@ -45,6 +48,9 @@ class LatePump:
             return await self._wait()
         except GatewayError as error:
             return self._fail(error)
+        except Exception:  # as in `Pump`
+            log.exception("Unexpected fault before a stream")
+            return self._fail(InternalError("Internal error; the log has it."))
 
     async def _wait(self) -> bytes:
         try:

@@ -7,18 +7,21 @@ Silence of KEEPALIVE seconds gets the dialect's own keep-alive. The journal has 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 from proxyapp.engine.exchange import Exchange
 from proxyapp.engine.record import AttemptRecord
 from proxyapp.engine.roads import Road
 from proxyapp.engine.transport import Answer, timed_out
-from proxyapp.errors import GatewayError, UpstreamBroken, UpstreamFault
+from proxyapp.errors import GatewayError, InternalError, UpstreamBroken, UpstreamFault
 from proxyapp.upstreams.contract import Upstream
 
 _HEAD_BYTES = 256 * 1024
 """A stream that sends this much without content is let through as it is."""
 _DRAIN_SECONDS = 0.02
+
+log = logging.getLogger("dragoman.stream")
 
 
 class Head:
@@ -121,6 +124,11 @@ class Pump:
             out = self._road.feed(chunk) if chunk else self._road.close()
         except UpstreamFault as error:
             return self._fail(error)
+        except RecursionError:  # read just so, and too deep to be written again
+            return self._fail(UpstreamBroken("The upstream's answer is nested too deeply to be read."))
+        except Exception:  # behind the head of a stream there is no view any more that could answer for it
+            log.exception("Unexpected fault in a stream")
+            return self._fail(InternalError("Internal error; the log has it."))
         if self._road.error is not None:
             return out + self._fail(self._road.error)
         if not chunk and not self._road.is_done:

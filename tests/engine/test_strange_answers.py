@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import msgspec
 import pytest
 
+from proxyapp.dialects.contract import Body
+from proxyapp.engine.snapshot import Model
 from tests.engine.conftest import a_body, a_call, a_snapshot, an_upstream, ask
 from tests.fakes import answers
 from tests.fakes.upstream import Script, answer_json, answer_sse, answer_text
@@ -169,3 +172,39 @@ async def test_an_end_that_is_no_answer_moves_on_to_the_next_route(
     snapshot = a_snapshot(an_upstream("one", upstream.url, other), an_upstream("two", second_upstream.url, other))
     outcome = await ask(make_engine(snapshot), a_call(dialect, a_body(True)))
     assert answers.text_of(dialect, outcome.raw) == "Hello there."
+
+
+async def test_a_piece_too_deep_to_be_written_ends_a_stream_in_words(make_engine, upstream):
+    """The stream was cut without a word, and its row said that the caller had left."""
+    *head, usage, done = answers.stream("openai-chat")
+    told = set()
+    for depth in range(880, 1000, 2):
+        call = b'{"name":"f","arguments":{"a":' + b"[" * depth + b"]" * depth + b"}}"
+        piece = b'data: {"choices":[{"index":0,"delta":{"function_call":' + call + b"}}]}\n\n"
+        upstream.then(answer_sse([b"".join(head[:2]), piece + head[-1] + usage + done], pause=0.01))
+        engine = make_engine(a_snapshot(an_upstream("up", upstream.url)))
+        outcome = await ask(engine, a_call("anthropic-messages", a_body(True)))
+        told.add(outcome.row.message)
+        assert outcome.row.outcome in ("ok", "partial", "error")
+        assert (b"event: error" in outcome.raw) == (outcome.row.outcome == "partial")
+    assert "The upstream's answer is nested too deeply to be read." in told
+
+
+async def test_a_fault_of_ours_ends_a_stream_that_was_slow_to_begin_in_words(make_engine):
+    """Behind the head of a stream there is no view any more that could answer."""
+    from proxyapp.engine.exchange import Exchange
+    from proxyapp.engine.late import LatePump
+    from proxyapp.engine.prepare import Preparation
+
+    engine = make_engine(a_snapshot())
+    call = a_call("anthropic-messages", a_body(True))
+    exchange = Exchange(call, engine.books, "all", 1000)
+    preparation = Preparation(call, Body(await call.read_body()), Model(name="m"), engine.sealer, 1000)
+    opening = asyncio.get_running_loop().create_future()
+    opening.set_exception(TypeError("not thought of"))
+    late = LatePump(opening, call.dialect.keepalive, 1.0, exchange, preparation)
+    raw = b"".join([piece async for piece in late])
+    late.close()
+    assert b"event: error" in raw
+    assert b"not thought of" not in raw
+    assert (engine.books.row.outcome, engine.books.row.error) == ("error", "internal_error")
