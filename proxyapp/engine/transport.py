@@ -158,7 +158,7 @@ class Transport:
         return pool
 
     def _session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
+        connector = CleanConnector(
             limit=0,
             ssl=self._tls,
             ttl_dns_cache=30,
@@ -173,6 +173,18 @@ class Transport:
             max_line_size=64 * 1024,
             max_field_size=64 * 1024,
         )
+
+
+class CleanConnector(aiohttp.TCPConnector):
+    """Gives no connection away again on which the server said something that nobody had asked for: that would be the
+    next caller's answer. aiohttp asks only whether the connection is still there."""
+
+    async def _get(self, key: Any, traces: Any) -> Any:
+        while (found := await super()._get(key, traces)) is not None:
+            if found.protocol is not None and not found.protocol.should_close:
+                return found
+            found.close()
+        return None
 
 
 class GuardedResolver(AbstractResolver):
