@@ -76,6 +76,6 @@ def _anthropic_page(models: dict[str, Model], request: HttpRequest) -> dict[str,
 
 
 def _limit(said: str) -> int:
-    if not said.isdigit() or not 1 <= int(said) <= _MOST:
+    if not (said.isascii() and said.isdigit() and len(said) <= len(str(_MOST)) and 1 <= int(said) <= _MOST):
         raise BadRequest(f"limit must be a number from 1 to {_MOST}.", param="limit")
     return int(said)
