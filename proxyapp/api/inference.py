@@ -50,8 +50,9 @@ def body_reader(request: HttpRequest) -> Callable[[], Awaitable[bytes]]:
 
 
 def query_key(request: HttpRequest) -> str | None:
-    """`?key=`, as Gemini clients send it."""
-    return request.GET.get("key") if request.META.get("QUERY_STRING") else None
+    """`?key=`, as Gemini clients send it; two that differ are one that nobody has, as in a header sent twice."""
+    values = request.GET.getlist("key") if request.META.get("QUERY_STRING") else []
+    return ",".join(dict.fromkeys(values)) or None
 
 
 def address_of(request: HttpRequest, forwarded: str) -> str:
