@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
@@ -20,7 +21,7 @@ from proxyapp.dialects.contract import Dialect
 from proxyapp.dialects.registry import DIALECTS
 from proxyapp.engine.call import Reply
 from proxyapp.engine.identity import new_request_id
-from proxyapp.errors import GatewayError, InternalError, MethodNotAllowed, PathNotFound
+from proxyapp.errors import BadRequest, GatewayError, InternalError, MethodNotAllowed, PathNotFound
 
 logger = logging.getLogger("dragoman.api")
 Handler = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
@@ -40,17 +41,24 @@ class AsyncAPIView(APIView):
         self.request_id = new_request_id()
         self.incoming = lower_headers(request)
         try:
-            handler: Handler = getattr(self, (request.method or "").lower(), self.http_method_not_allowed)
-            response = await handler(request, *args, **kwargs)
+            response = await self._handler(request)(request, *args, **kwargs)
         except asyncio.CancelledError:
             raise
         except GatewayError as error:
+            response = error_response(dialect_for(request.path, self.incoming), error, self.request_id)
+        except SuspiciousOperation:  # Django's word for a query of over a thousand parameters
+            error = BadRequest("The query of the address has too many parameters.")
             response = error_response(dialect_for(request.path, self.incoming), error, self.request_id)
         except Exception:
             logger.exception("Unexpected fault in request %s", self.request_id)
             error = InternalError(f"Internal error; the log has it under {self.request_id}.")
             response = error_response(dialect_for(request.path, self.incoming), error, self.request_id)
         return cors.allow(response, self.incoming)
+
+    def _handler(self, request: HttpRequest) -> Handler:
+        name = (request.method or "").lower()
+        known = name in self.http_method_names  # a caller may write any word there
+        return getattr(self, name, self.http_method_not_allowed) if known else self.http_method_not_allowed
 
     async def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         """A browser's preflight."""
