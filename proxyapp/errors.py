@@ -34,6 +34,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+LONGEST_MESSAGE = 10_000
+"""Characters. Messages repeat what callers and upstreams sent, and are kept in every row."""
+
 
 class GatewayError(Exception):
     """Base of all. `message` is shown to the caller; `param` names the request field at fault, if one is."""
@@ -49,6 +52,7 @@ class GatewayError(Exception):
         param: str | None = None,
         retry_after: float | None = None,
     ) -> None:
+        message = message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…"
         super().__init__(message)
         self.message = message
         self.param = param

@@ -36,6 +36,8 @@ class Plan(Struct, frozen=True):
 
 KEYLESS_KINDS = frozenset({"openai_compatible", "demo"})
 """Kinds that serve without a credential."""
+LONGEST_NAME = 500
+"""Characters of a model's name. The longest known, of hosted fine-tunes, have about 200."""
 CALLERS_OWN = "caller's own"
 """Name shown for a credential the caller brought."""
 
@@ -53,6 +55,8 @@ def plan(snapshot: Snapshot, caller: Caller, asked: str, rng: random.Random) -> 
 
 def find(snapshot: Snapshot, asked: str) -> tuple[Model, str]:
     """The model of that name and what its `*` stands for ("" without one). Raises ModelNotFound."""
+    if len(asked) > LONGEST_NAME:  # no model's; it would go into headers, rows and messages
+        raise no_model(f"{asked[:50]}…")
     model = snapshot.models.get(asked)
     if model is not None:
         return model, ""

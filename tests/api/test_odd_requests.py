@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from proxyapp.engine.identify import digest
+from proxyapp.engine.snapshot import Model, Route
 from tests.asgi import ask
 from tests.engine.conftest import KEY, a_body, a_key, a_snapshot, an_upstream
 
@@ -15,13 +17,14 @@ MANY = "&".join(f"a{number}=1" for number in range(1500))
 
 @pytest.fixture
 def engine(serve_snapshot):
-    from proxyapp.engine.identify import digest
-
-    snapshot = a_snapshot(an_upstream("up", "http://127.0.0.1:9"))
-    return serve_snapshot(type(snapshot)(**{
-        **{name: getattr(snapshot, name) for name in snapshot.__struct_fields__},
-        "keys": {digest(KEY): a_key(), digest(SECOND): a_key(id=2, name="second")},
-    }))  # fmt: skip
+    keys = {digest(KEY): a_key(), digest(SECOND): a_key(id=2, name="second")}
+    # One upstream a dialect, so that each path is translated by one of them.
+    chat, messages = (
+        an_upstream("up", "http://127.0.0.1:9"),
+        an_upstream("claude", "http://127.0.0.1:9", "anthropic-messages"),
+    )
+    wild = Model(name="wild-*", routes=(Route("up", "*"),))
+    return serve_snapshot(a_snapshot(messages, chat, keys=keys, wildcards=(wild,)))
 
 
 @pytest.mark.parametrize("path", [CHAT, MESSAGES, MODELS])
@@ -59,3 +62,22 @@ async def test_two_keys_in_a_query_are_refused_as_two_keys_in_headers_are(engine
 async def test_a_method_is_no_name_of_ours(engine, app, method, path):
     got = await ask(app, method, path, a_body(), **AUTH)
     assert got.status == (200 if (method, path) == ("HEAD", "/health") else 405)
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+async def test_a_model_name_without_end_is_not_found_and_not_repeated(engine, app, path):
+    """Behind a wildcard it came back as a header of its own length, which clients cannot read."""
+    got = await ask(app, "POST", path, a_body(model="wild-" + "x" * 100_000), **AUTH)
+    assert got.status == 404
+    assert len(got.raw) < 2000
+    assert max(len(value) for value in got.headers.values()) < 2000
+    assert len(engine.books.row.message) < 2000
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+async def test_a_fault_that_repeats_what_it_found_stays_short(engine, app, path):
+    """The row held all of it, in its message and in its attempt's."""
+    got = await ask(app, "POST", path, a_body(messages=[{"role": "r" * 100_000, "content": "x"}]), **AUTH)
+    assert got.status == 400
+    assert len(got.raw) < 20_000
+    assert len(engine.books.row.message) < 20_000
