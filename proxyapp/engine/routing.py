@@ -80,7 +80,12 @@ def may_use(key: Key, asked: str, model: Model) -> bool:
 
 
 def _allows(patterns: tuple[str, ...], name: str) -> bool:
-    return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    return not patterns or any(fnmatch.fnmatchcase(name, _star_alone(pattern)) for pattern in patterns)
+
+
+def _star_alone(pattern: str) -> str:
+    """`?` and `[` stand for themselves, as in `claude-opus-4-6[1m]`."""
+    return pattern.replace("[", "[[]").replace("?", "[?]")
 
 
 def _match(pattern: str, name: str) -> str | None:

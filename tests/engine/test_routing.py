@@ -105,3 +105,19 @@ def test_the_callers_own_key_counts_only_where_allowed():
     assert plan(found, mine, "m", random.Random(1)).targets[0].credentials[0].secret == "sk-own"
     closed = Snapshot(models={"m": a_model("m")}, upstreams=UPSTREAMS)
     assert plan(closed, mine, "m", random.Random(1)).targets[0].credentials[0].secret == "s"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "allowed"),
+    [
+        ("claude-opus-4-6[1m]", "claude-opus-4-6[1m]", True),
+        ("claude-opus-4-6[1m]", "claude-opus-4-61", False),
+        ("claude-*[1m]", "claude-opus-4-6[1m]", True),
+        ("what?", "what?", True),
+        ("what?", "whats", False),
+        ("*", "anything/at:all", True),
+    ],
+)
+def test_only_the_star_means_more_than_itself_in_a_list_of_models(pattern, name, allowed):
+    """Agents ask for names with brackets; as a class of characters such an entry allowed another name and not its own."""
+    assert may_use(key(models=(pattern,)), name, a_model(name)) is allowed
