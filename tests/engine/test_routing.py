@@ -119,5 +119,5 @@ def test_the_callers_own_key_counts_only_where_allowed():
     ],
 )
 def test_only_the_star_means_more_than_itself_in_a_list_of_models(pattern, name, allowed):
-    """Agents ask for names with brackets; as a class of characters such an entry allowed another name and not its own."""
+    """Agents ask for names with brackets. Read as a class of characters, an entry allowed another name, not its own."""
     assert may_use(key(models=(pattern,)), name, a_model(name)) is allowed
