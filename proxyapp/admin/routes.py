@@ -56,9 +56,9 @@ class ModelConfigAdmin(LinesMixin, ModelAdmin):
     inlines = [RouteInline]
     actions = ["enable", "disable"]
     fieldsets = [
-        (None, {"fields": ["name", "aliases", "enabled"]}),
-        ("Requests", {"fields": ["system_prompt", "max_output_tokens", "reasoning", "lenient"]}),
-        ("What the model can do", {"fields": ["profile", "prices"]}),
+        (None, {"fields": [("name", "enabled"), "aliases"]}),
+        ("Requests", {"fields": ["system_prompt", ("max_output_tokens", "reasoning"), "lenient"]}),
+        ("What the model can do", {"fields": ["profile", "prices"], "classes": ["collapse"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelConfig]:

@@ -33,15 +33,11 @@ class UpstreamAdmin(LinesMixin, ModelAdmin):
     inlines = [UpstreamKeyInline]
     actions = ["enable", "disable"]
     fieldsets = [
-        (None, {"fields": ["name", "kind", "api", "base_url", "enabled", "used_by"]}),
-        ("Credentials", {"fields": ["allow_caller_keys"]}),
-        (
-            "On the way",
-            {"fields": ["proxy_pool", "headers", "system_prompt", "api_version", "retries"]},
-        ),
+        (None, {"fields": [("name", "enabled"), ("kind", "allow_caller_keys"), "base_url", "used_by"]}),
+        ("On the way", {"fields": ["headers", "system_prompt", ("retries", "proxy_pool"), ("api", "api_version")]}),
         (
             "Time limits (seconds)",
-            {"fields": ["timeout_connect", "timeout_first_byte", "timeout_idle", "timeout_total"]},
+            {"fields": [("timeout_connect", "timeout_first_byte"), ("timeout_idle", "timeout_total")]},
         ),
     ]
 
