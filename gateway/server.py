@@ -50,11 +50,19 @@ class DrainingServer(Server):
     """Ends what outlives the shutdown time in words instead of cutting it off."""
 
     async def shutdown(self, sockets: Any = None) -> None:
-        last_words = asyncio.get_running_loop().call_later(settings.DRAGOMAN_SHUTDOWN_SECONDS, _abort_all)
+        loop, patience = asyncio.get_running_loop(), settings.DRAGOMAN_SHUTDOWN_SECONDS
+        last_words = loop.call_later(patience, _abort_all)
+        end = loop.call_later(patience + _LAST_WORDS, self._hang_up)
         try:
             await super().shutdown(sockets)
         finally:
             last_words.cancel()
+            end.cancel()
+
+    def _hang_up(self) -> None:
+        """On those who do not read: they have not taken the last words, and waiting for them would never end."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 def _abort_all() -> None:

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -117,6 +118,29 @@ def test_what_outlives_the_shutdown_time_ends_in_words(gateways, upstream):
     assert b"event: error" in got[0][2]
     assert b"stopping" in got[0][2]
     assert [(row["outcome"], row["error"]) for row in rows(gateway)] == [("partial", "shutting_down")]
+
+
+def test_a_caller_who_never_reads_does_not_hold_up_a_stop(gateways, upstream):
+    """The worker waited for it until it was killed, and its last rows with it."""
+    upstream.default = answer_sse(answers.stream("openai-chat", *["word " * 2000] * 3000)[:-3], end="hang")
+    gateway = gateways(DRAGOMAN_SHUTDOWN_SECONDS="1")
+    gateway.manage("bootstrap")
+    gateway.apply(a_document(upstream.url))
+    gateway.start(bootstrap=False)
+    body = json.dumps(a_body(stream=True)).encode()
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(body)}"
+    )
+    with socket.socket() as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.connect(("127.0.0.1", gateway.port))
+        caller.sendall(f"{head}\r\n\r\n".encode() + body)
+        assert until(lambda: upstream.open_requests == 1)
+        time.sleep(0.5)
+        assert gateway.stop() == 0
+    assert "SIGKILL" not in gateway.log()
+    assert not list((gateway.data / "journal").iterdir())
+    assert len(rows(gateway)) == 1
 
 
 def test_after_kill_9_under_load_every_complete_answer_is_in_the_history(gateways, upstream):
