@@ -17,6 +17,8 @@ from gunicorn.arbiter import Arbiter
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
+from gateway.protocol import GuardedProtocol
+
 _LAST_WORDS = 2.0
 """Seconds for streams that were ended by us to say so."""
 
@@ -26,7 +28,7 @@ class DragomanWorker(UvicornWorker):
 
     CONFIG_KWARGS: dict[str, Any] = {
         "loop": "auto",
-        "http": "auto",
+        "http": GuardedProtocol,
         "lifespan": "on",
         "access_log": False,
         "server_header": False,
