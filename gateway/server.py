@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from gateway.protocol import GuardedProtocol
 
 _LAST_WORDS = 2.0
 """Seconds for streams that were ended by us to say so."""
+_SILENT_SECONDS = 300
 
 
 class DragomanWorker(UvicornWorker):
@@ -41,11 +43,21 @@ class DragomanWorker(UvicornWorker):
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
+        for sock in self.sockets:
+            give_up_on_the_silent(sock, _SILENT_SECONDS)
         server = DrainingServer(self.config)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:
             raise SystemExit(Arbiter.WORKER_BOOT_ERROR)
+
+
+def give_up_on_the_silent(listening: socket.socket, seconds: int) -> None:
+    """A caller that takes nothing of what it is sent for so long is gone, for all connections to come. While a stream
+    waits for its caller no timeout of its upstream runs, and both connections would be held for ever. Linux only."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None and listening.family in (socket.AF_INET, socket.AF_INET6):
+        listening.setsockopt(socket.IPPROTO_TCP, option, seconds * 1000)
 
 
 class DrainingServer(Server):
