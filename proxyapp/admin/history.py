@@ -46,11 +46,13 @@ BADGE = (
     '<span class="inline-block font-semibold rounded-default text-[11px] uppercase whitespace-nowrap h-6 leading-6 '
     'px-2 bg-{0}-100 text-{0}-700 dark:bg-{0}-500/20 dark:text-{0}-400">{1}</span>'
 )
+# What matters, and below it what belongs to it; each cut to its column, with the whole as its title.
+TWO_LINES = '<div class="history-cell"><span title="{0}">{0}</span><small title="{1}">{1}</small></div>'
 
 
 @admin.register(RequestLog)
 class RequestLogAdmin(ModelAdmin):
-    list_display = ["time", "result", "caller", "models", "used", "took", "first_byte", "http_status"]
+    list_display = ["time", "result", "caller", "models", "used", "took", "http_status"]
     list_display_links = ["time"]
     list_filter = [
         WindowFilter,
@@ -99,38 +101,28 @@ class RequestLogAdmin(ModelAdmin):
 
     @display(description="client")
     def caller(self, log: RequestLog) -> SafeString:
-        return format_html(
-            '<span class="history-client" title="{}, key {}">{}</span>',
-            log.client,
-            log.key or "none",
-            log.client or "—",
-        )
+        return format_html(TWO_LINES, log.client or "—", log.key)
 
     @display(description="model → upstream")
     def models(self, log: RequestLog) -> SafeString:
-        if not log.upstream:
-            return format_html("{}", log.model or "—")
-        named = f"{log.upstream}: {log.upstream_model}" if log.upstream_model != log.model else log.upstream
-        return format_html("{} → {}", log.model, named)
+        where = log.upstream and f"→ {log.upstream}"
+        if log.upstream and log.upstream_model != log.model:
+            where += f": {log.upstream_model}"
+        return format_html(TWO_LINES, log.model or "—", where)
 
     @display(description="tokens in / out")
     def used(self, log: RequestLog) -> SafeString:
-        cached = format_html(" <small>({} cached)</small>", f"{log.cache_read:,}") if log.cache_read else ""
-        return format_html(
-            '<span class="whitespace-nowrap">{}{} / {}</span>', _number(log.total_input), cached, _number(log.output)
-        )
+        cached = f"{log.cache_read:,} cached" if log.cache_read else ""
+        return format_html(TWO_LINES, f"{_number(log.total_input)} / {_number(log.output)}", cached)
 
     @display(description="duration")
-    def took(self, log: RequestLog) -> str:
-        return _seconds(log.duration_ms)
-
-    @display(description="first byte")
-    def first_byte(self, log: RequestLog) -> str:
-        return _seconds(log.first_byte_ms)
+    def took(self, log: RequestLog) -> SafeString:
+        is_told = log.stream and log.first_byte_ms is not None  # of a whole answer it would say the same twice
+        return format_html(TWO_LINES, _seconds(log.duration_ms), f"first byte {_seconds(log.first_byte_ms)}" * is_told)
 
     @display(description="status")
-    def http_status(self, log: RequestLog) -> str:
-        return " ".join(str(part) for part in (log.status, log.error) if part) or "—"
+    def http_status(self, log: RequestLog) -> SafeString:
+        return format_html(TWO_LINES, log.status or "—", log.error)
 
     def get_urls(self) -> list[URLPattern]:
         layer = self.admin_site.admin_view(self.layer_view)

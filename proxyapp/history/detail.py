@@ -112,7 +112,7 @@ def timeline(log: RequestLog, attempts: Iterable[RequestAttempt]) -> list[Step]:
     whole = max(log.duration_ms or 0.0, log.first_byte_ms or 0.0, sum(attempt.ms for attempt in tries))
     if not whole:
         return []
-    gateway = "The gateway itself" if len(tries) < 2 else "The gateway, with the pauses between attempts"
+    gateway = "The gateway itself" if len(tries) < 2 else "The gateway, with pauses between attempts"
     steps = [_step(gateway, log.overhead_ms, 0.0, whole, "gateway")] if log.overhead_ms is not None else []
     begun = min(log.overhead_ms or 0.0, max(whole - sum(attempt.ms for attempt in tries), 0.0))
     for attempt in tries:

@@ -119,13 +119,13 @@ def test_nobody_can_change_add_or_delete(put, olga):
 
 
 def test_the_list_shows_what_matters(put, victor):
-    put(1)
+    put(1, begun={"stream": True})
     put(2, outcome="error", status=502, error="upstream_broken", upstream="", upstream_model="", cache_read=None)
     put(3, outcome="partial", fresh_input=None, cache_read=None, output=None, first_byte_ms=None)
     text = victor.get(LIST).content.decode()
-    for expected in ("claude-sonnet-4-5", "anthropic: claude-sonnet-4-5-20250929", "(5 cached)</small> / 7", "1.2 s",
-                     "321 ms", "502 upstream_broken", "alice", "? / ?", "3 requests", "partial", "bg-red-100",
-                     "bg-green-100"):  # fmt: skip
+    for expected in (">claude-sonnet-4-5<", ">→ anthropic: claude-sonnet-4-5-20250929<", ">15 / 7<", ">5 cached<",
+                     ">1.2 s<", ">first byte 321 ms<", ">502<", ">upstream_broken<", ">alice<", ">laptop<", "? / ?",
+                     "3 requests", "partial", "bg-red-100", "bg-green-100"):  # fmt: skip
         assert expected in text, expected
 
 
@@ -143,7 +143,7 @@ def test_a_row_leads_to_its_request_and_a_filter_shows_what_is_chosen(put, victo
 def test_the_columns_have_names_also_on_small_screens(put, victor):
     put(1)
     text = victor.get(LIST).content.decode()
-    for name in ("Time (UTC)", "Outcome", "Client", "Tokens in / out", "Duration", "First byte", "Status"):
+    for name in ("Time (UTC)", "Outcome", "Client", "Tokens in / out", "Duration", "Status"):
         assert re.search(rf"<th [^>]*>{re.escape(name)}</th>", text), name
         assert f'data-label="{name}"' in text
 
@@ -267,8 +267,8 @@ def test_a_request_that_went_nowhere_says_that_nothing_was_sent(put, rita):
 def test_pauses_between_attempts_are_not_called_the_gateways_own(put, rita):
     tries = [AttemptRecord(upstream="a", key="k", status=529, error="upstream_refused", ms=2.0),
              AttemptRecord(upstream="a", key="k", status=200, ms=3.0)]  # fmt: skip
-    assert "with the pauses between attempts" in rita.get(page_of(put(attempts=tries))).content.decode()
-    assert "with the pauses between attempts" not in rita.get(page_of(put(2, attempts=tries[1:]))).content.decode()
+    assert "with pauses between attempts" in rita.get(page_of(put(attempts=tries))).content.decode()
+    assert "with pauses between attempts" not in rita.get(page_of(put(2, attempts=tries[1:]))).content.decode()
 
 
 def test_an_empty_list_says_why(put, rita):
@@ -279,9 +279,8 @@ def test_an_empty_list_says_why(put, rita):
 
 
 def test_a_long_client_name_is_cut_with_the_whole_beside_it(put, rita):
-    put(begun={"client": "c" * 90, "key": "laptop"})
-    html = rita.get(LIST).content.decode()
-    assert f'<span class="history-client" title="{"c" * 90}, key laptop">' in html
+    put(begun={"client": "c" * 90})
+    assert f'<span title="{"c" * 90}">' in rita.get(LIST).content.decode()
 
 
 def test_an_interrupted_request_has_a_page_too(a_beginning, rita):
