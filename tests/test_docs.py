@@ -139,6 +139,32 @@ def test_relative_links_lead_somewhere(path: Path) -> None:
             assert place in {anchor(heading) for heading in headings}, f"{target} has no such heading"
 
 
+def test_every_picture_is_there_and_shown_and_small() -> None:
+    shown = set()
+    for path, name in zip(PAGES, NAMES, strict=True):
+        text = path.read_text(encoding="utf-8")
+        for target in re.findall(r'(?:src|srcset)="([^"]+)"|!\[[^\]]+\]\(([^)]+)\)', text):
+            file = (path.parent / (target[0] or target[1])).resolve()
+            assert file.is_file(), f"{name} shows {file.name}"
+            shown.add(file)
+    pictures = set((ROOT / "docs/images").glob("*.png"))
+    assert pictures == shown
+    for picture in pictures:
+        head = picture.read_bytes()
+        assert (int.from_bytes(head[16:20]), int.from_bytes(head[20:24])) == (1400, 900), picture.name
+        assert len(head) <= 250_000, picture.name
+
+
+def test_the_configuration_of_the_screenshots_can_be_read(tmp_path: Path) -> None:
+    from docs.images.morning import configuration, morning
+    from proxyapp.config import reading
+
+    asks = morning()
+    urls = dict.fromkeys({ask.upstream for ask in asks if ask.upstream}, "http://127.0.0.1:1")
+    document = reading.read(json.dumps(configuration(urls)), environ={}, directory=tmp_path)
+    assert {client.name for client in document.clients or []} == {ask.client for ask in asks}
+
+
 @pytest.mark.parametrize("path", PAGES, ids=NAMES)
 def test_no_page_holds_a_path_of_somebodys_machine(path: Path) -> None:
     found = re.findall(r"(?<![\w.~)])/(?:work|root|home|Users|tmp|opt|mnt)/\S*", path.read_text(encoding="utf-8"))
