@@ -20,7 +20,7 @@ from proxyapp.api.inference import body_reader
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.sse import named_frame
 from proxyapp.engine.identity import new_id
-from proxyapp.errors import NotAuthenticated
+from proxyapp.errors import BadRequest, NotAuthenticated
 
 _LONGEST_ECHO = 500
 
@@ -33,7 +33,10 @@ class DemoView(AsyncAPIView):
             raise NotAuthenticated("The demo upstream serves this gateway alone.")
         raw = await body_reader(request)()
         body = jsonio.decode_object(raw)
-        text = _answer(body)
+        messages = body.get("messages")
+        if not messages or not isinstance(messages, list):
+            raise BadRequest("messages: Input should be a valid list of at least one message", param="messages")
+        text = _answer(messages)
         message = {
             "id": f"msg_{new_id()}",
             "type": "message",
@@ -49,8 +52,8 @@ class DemoView(AsyncAPIView):
         return json_response(message)
 
 
-def _answer(body: dict[str, Any]) -> str:
-    said = " ".join(_texts(body.get("messages") or [])).strip()
+def _answer(messages: list[Any]) -> str:
+    said = " ".join(_texts(messages)).strip()
     if len(said) > _LONGEST_ECHO:
         said = said[:_LONGEST_ECHO] + "…"
     heard = f" You said: “{said}”" if said else ""

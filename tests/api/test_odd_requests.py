@@ -81,3 +81,20 @@ async def test_a_fault_that_repeats_what_it_found_stays_short(engine, app, path)
     assert got.status == 400
     assert len(got.raw) < 20_000
     assert len(engine.books.row.message) < 20_000
+
+
+@pytest.mark.parametrize("messages", [5, "x", {"a": 1}, None, []])
+async def test_the_demo_upstream_refuses_what_holds_no_messages(engine, app, messages):
+    from proxyapp import wiring
+
+    got = await ask(app, "POST", "/_demo/v1/messages", {"messages": messages}, x_api_key=wiring.demo_key())
+    assert got.status == 400
+    assert got.json["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("message", [5, {}, {"role": "user", "content": 5}, {"role": "user", "content": [{"text": 1}]}])
+async def test_the_demo_upstream_answers_whatever_else_is_said(engine, app, message):
+    from proxyapp import wiring
+
+    got = await ask(app, "POST", "/_demo/v1/messages", {"messages": [message]}, x_api_key=wiring.demo_key())
+    assert got.status == 200
