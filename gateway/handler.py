@@ -28,6 +28,8 @@ logger = logging.getLogger("dragoman.handler")
 
 BODY_SILENCE = 60.0
 """Seconds without a further piece of a request's body after which the request is given up."""
+WATCH_AFTER = 0.05
+"""Seconds after a request's body from which on its caller is watched for hanging up."""
 INFERENCE_URLS = "proxyapp.api.urls"
 
 
@@ -153,13 +155,20 @@ class DisconnectWatch:
         self.hung_up = False
         self._receive = receive
         self._watcher: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """From now on `receive` belongs to the watch: the body must have been read."""
+        """From now on `receive` belongs to the watch: the body must have been read. A request that is over within
+        WATCH_AFTER needs none, and a task costs more than a timer."""
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._watch)
+
+    def _watch(self) -> None:
         self._watcher = asyncio.ensure_future(_disconnect(self._receive))
         self._watcher.add_done_callback(self._tell)
 
     def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         if self._watcher is not None:
             self._watcher.remove_done_callback(self._tell)
             self._watcher.cancel()

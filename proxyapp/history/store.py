@@ -5,7 +5,7 @@ COPY on PostgreSQL and `executemany` elsewhere: `bulk_create` holds the interpre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -45,18 +45,13 @@ def _store(by_id: dict[str, Rows], using: str) -> list[Rows]:
     return new
 
 
-def mark_used(stored: Iterable[Rows], using: str = "default") -> None:
-    """Tells the keys of these requests when they were last used: one UPDATE a key, never back in time.
+def mark_used(used: Mapping[int, datetime], using: str = "default") -> None:
+    """Tells keys (by number) when they were last used: one UPDATE a key, never back in time.
 
     Each stands for itself. In one transaction two keys would be locked at once, and whoever changes both the other way
     round, such as a declarative file, could wait for us while we wait for them.
     """
-    last: dict[int, datetime] = {}
-    for rows in stored:
-        key, moment = rows.log["key_id"], rows.log["created_at"]
-        if key:
-            last[key] = max(moment, last.get(key, moment))
-    for key, moment in last.items():
+    for key, moment in used.items():
         ApiKey.objects.using(using).filter(pk=key).exclude(last_used_at__gte=moment).update(last_used_at=moment)
 
 

@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,8 @@ from proxyapp.history.store import mark_used, store
 
 LOOK_SECONDS = 1.0
 """How often the directory is searched for segments of dead workers."""
+MARK_SECONDS = 10.0
+"""How often, at most, a busy writer writes down when keys were last used."""
 MOST_TAKEN = 4
 """Dead workers' segments in hand at once: siblings shall have some too."""
 BREATH_SECONDS = 0.002
@@ -90,6 +93,8 @@ class Writer:
         self._looked = 0.0
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
+        self._used: dict[int, datetime] = {}
+        self._marked = 0.0
         self._served = threading.Condition()
         self._asked = self._answered = 0
         self._stopping = False
@@ -125,6 +130,7 @@ class Writer:
                 pass
         except Away:
             return False
+        self._mark_used()
         return True
 
     def _run(self) -> None:
@@ -164,6 +170,7 @@ class Writer:
             time.sleep(BREATH_SECONDS)
             return True
         if look:
+            self._mark_used()
             with self._served:
                 self._answered = ticket
                 self._served.notify_all()
@@ -308,8 +315,23 @@ class Writer:
             raise Away(f"{type(exc).__name__}: {exc}".splitlines()[0][:200]) from exc
         self.stats.stored += len(new)
         self.stats.interrupted += sum(not rows.is_complete for rows in new)
-        with contextlib.suppress(DatabaseError, InterfaceError):  # the rows are stored; when a key was used may wait
-            mark_used(new, self._using)
+        self._note_use(new)
+
+    def _note_use(self, stored: list[Rows]) -> None:
+        """When keys were last used: kept here, written now and then and before a flush is answered."""
+        for rows in stored:
+            key, moment = rows.log["key_id"], rows.log["created_at"]
+            if key:
+                self._used[key] = max(moment, self._used.get(key, moment))
+        if time.monotonic() - self._marked >= MARK_SECONDS:
+            self._mark_used()
+
+    def _mark_used(self) -> None:
+        if not self._used:
+            return
+        used, self._used, self._marked = self._used, {}, time.monotonic()
+        with contextlib.suppress(DatabaseError, InterfaceError):  # the rows are stored; this may come late
+            mark_used(used, self._using)
 
     def _refuse(self, record: Ended | bytes, why: str) -> None:
         payload = record if isinstance(record, bytes) else msgspec.msgpack.encode(record)
