@@ -1,7 +1,9 @@
 """CPU milliseconds per request of one gateway worker: `make bench`.
 
 The gateway's worker is pinned to core 0; the upstream and the load share core 1. Cases are interleaved over rounds and
-the median is printed beside the target of reference/performance.md ("Targets"; the first bar is twice that).
+the median is printed beside the target of reference/performance.md ("Targets"; the first bar is twice that) and as a
+multiple of the floor of the same run: a bare ASGI application over aiohttp (`bench/floor.py`), which took 0.146 ms on
+the machine of the targets. On another machine, or a busy one, the multiple says more than the milliseconds.
 Options: --rounds N, --seconds S, --concurrency C.
 """
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import statistics
@@ -16,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -164,16 +168,38 @@ def main() -> None:
             worker = worker_of(gateway.process.pid)
             for task in Path(f"/proc/{worker}/task").iterdir():
                 os.sched_setaffinity(int(task.name), {0})
-            measure(gateway.port, worker, options)
+            with a_floor(port) as (floor_port, floor_pid):
+                measure((gateway.port, worker), (floor_port, floor_pid), options)
         finally:
             gateway.kill()
             upstream.kill()
 
 
-def measure(port: int, worker: int, options: argparse.Namespace) -> None:
+@contextlib.contextmanager
+def a_floor(upstream_port: int) -> Iterator[tuple[int, int]]:
+    """The bare application on core 0 as well: its port and process."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "bench.floor:app", "--port", str(port), "--no-access-log"]
+    environment = {**os.environ, "UPSTREAM_PORT": str(upstream_port)}
+    process = subprocess.Popen([*command, "--log-level", "error"], cwd=ROOT, env=environment)
+    try:
+        os.sched_setaffinity(process.pid, {0})
+        time.sleep(2)
+        yield port, process.pid
+    finally:
+        process.kill()
+
+
+def measure(gateway: tuple[int, int], bare: tuple[int, int], options: argparse.Namespace) -> None:
+    port, worker = gateway
+    floors: list[float] = []
     found: dict[str, list[float]] = {name: [] for name in CASES}
     rate: dict[str, list[float]] = {name: [] for name in CASES}
     for number in range(options.rounds + 1):
+        before = cpu_seconds(bare[1])
+        count = asyncio.run(drive(bare[0], "/", chat_body("bench"), options.seconds, options.concurrency))
+        if number:
+            floors.append((cpu_seconds(bare[1]) - before) * 1000 / count)
         for name, (path, body, _) in CASES.items():
             seconds = 0.5 if number == 0 else options.seconds
             before, began = cpu_seconds(worker), time.perf_counter()
@@ -182,12 +208,17 @@ def measure(port: int, worker: int, options: argparse.Namespace) -> None:
             if number:  # the first round warms up
                 found[name].append(spent * 1000 / count / (68 if "per event" in name else 1))
                 rate[name].append(count / (time.perf_counter() - began))
-    print(f"{'case':<40}{'CPU ms':>8}{'min-max':>16}{'target':>8}{'x':>6}{'per s':>8}")
+    floor = statistics.median(floors)
+    print(f"floor: {floor:.3f} ms per request")
+    print(f"{'case':<40}{'CPU ms':>8}{'min-max':>16}{'target':>8}{'x':>6}{'x floor':>9}{'per s':>8}")
     for name, (_, _, target) in CASES.items():
         median = statistics.median(found[name])
         spread = f"{min(found[name]):.3f}-{max(found[name]):.3f}"
         per_s = statistics.median(rate[name])
-        print(f"{name:<40}{median:>8.3f}{spread:>16}{target:>8.2f}{median / target:>6.2f}{per_s:>8.0f}")
+        print(
+            f"{name:<40}{median:>8.3f}{spread:>16}{target:>8.2f}{median / target:>6.2f}"
+            f"{median / floor:>9.1f}{per_s:>8.0f}"
+        )
     status = Path(f"/proc/{worker}/status").read_text()
     print("worker RSS:", next(line.split(":")[1].strip() for line in status.splitlines() if line.startswith("VmRSS")))
 
