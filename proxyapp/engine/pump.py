@@ -194,8 +194,10 @@ class Pump:
     async def _drain(self) -> None:
         """The end mark of a complete answer may still be on its way; with it the connection can be used again."""
         if self._road.is_done and not self._head.answer.at_end:
+            loop = asyncio.get_running_loop()
+            end = loop.time() + _DRAIN_SECONDS
             try:
-                while await self._head.answer.read(_DRAIN_SECONDS):
+                while loop.time() < end and await self._head.answer.read(_DRAIN_SECONDS):
                     pass
             except (TimeoutError, GatewayError):
                 return

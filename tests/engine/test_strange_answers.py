@@ -208,3 +208,18 @@ async def test_a_fault_of_ours_ends_a_stream_that_was_slow_to_begin_in_words(mak
     assert b"event: error" in raw
     assert b"not thought of" not in raw
     assert (engine.books.row.outcome, engine.books.row.error) == ("error", "internal_error")
+
+
+@callers
+@both_sides
+async def test_what_a_server_sends_behind_the_end_keeps_nobody_waiting(
+    make_engine, upstream, dialect, upstream_dialect
+):
+    """The caller had its answer, but not the end of it, for as long as the server talked on."""
+    more = [b": more\n\n"] * 10_000
+    upstream.then(answer_sse([b"".join(answers.stream(upstream_dialect)), *more], pause=0.005))
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url, upstream_dialect)))
+    outcome = await asyncio.wait_for(ask(engine, a_call(dialect, a_body(True))), 20)
+    assert answers.text_of(dialect, outcome.raw) == "Hello there."
+    assert b": more" not in outcome.raw
+    assert outcome.row.outcome == "ok"
