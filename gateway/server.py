@@ -7,6 +7,8 @@ runs then ends with its dialect's own error, and its row is in the history. Exit
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -23,6 +25,7 @@ from gateway.protocol import GuardedProtocol
 _LAST_WORDS = 2.0
 """Seconds for streams that were ended by us to say so."""
 _SILENT_SECONDS = 300
+MOST_FILES = 65536
 
 
 class DragomanWorker(UvicornWorker):
@@ -87,6 +90,15 @@ def _abort_all() -> None:
         worker.engine.abort_all()
 
 
+def allow_many_connections() -> None:
+    """A stream holds two files and the usual soft limit is 1,024 of them; what the system allows is more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 class GentleArbiter(Arbiter):
     """Ctrl-C is a graceful stop as well; the terminal sends it to the workers too."""
 
@@ -119,6 +131,7 @@ class Application(BaseApplication):
 def run(*, workers: int, reload: bool = False, when_ready: Callable[[], object]) -> None:
     """Serves until stopped; does not return before. `when_ready` is called once the port is ours."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    allow_many_connections()
     host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
     Application(
         {
