@@ -27,6 +27,15 @@ async def serve(engine: Engine, call: Call) -> Reply:
     exchange = Exchange(call, engine.books, engine.settings.history_bodies, engine.settings.body_cap_bytes)
     engine.enter(exchange)
     try:
+        return await _served(engine, call, exchange)
+    except BaseException:
+        # No effect on one that is over. A fault in telling a fault leaves a row too, and nothing that counts as running.
+        exchange.finish("error", status=500, error=InternalError("Internal error; the log has it."))
+        raise  # the view logs it and answers
+
+
+async def _served(engine: Engine, call: Call, exchange: Exchange) -> Reply:
+    try:
         return await _serve(engine, call, exchange)
     except GatewayError as error:
         return error_reply(call, exchange, error)
@@ -39,9 +48,6 @@ async def serve(engine: Engine, call: Call) -> Reply:
         if isinstance(gone, ClientGone):
             raise asyncio.CancelledError from gone
         raise
-    except BaseException:
-        exchange.finish("error", status=500, error=InternalError("Internal error; the log has it."))
-        raise  # the view logs it and answers
 
 
 async def _serve(engine: Engine, call: Call, exchange: Exchange) -> Reply:

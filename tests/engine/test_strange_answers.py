@@ -223,3 +223,21 @@ async def test_what_a_server_sends_behind_the_end_keeps_nobody_waiting(
     assert answers.text_of(dialect, outcome.raw) == "Hello there."
     assert b": more" not in outcome.raw
     assert outcome.row.outcome == "ok"
+
+
+@callers
+@both_sides
+async def test_an_overflow_told_in_numbers_of_any_length_is_told_on(make_engine, upstream, dialect, upstream_dialect):
+    """Python reads no number of over 4,300 digits; the exception left no row and held its place among the running."""
+    body = {
+        "error": {
+            "type": "invalid_request_error",
+            "message": f"prompt is too large: maximum context length is {'9' * 5000}",
+        }
+    }
+    upstream.then(answer_json(body if upstream_dialect == "openai-chat" else {"type": "error", **body}, 400))
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url, upstream_dialect)))
+    outcome = await ask(engine, a_call(dialect, a_body()))
+    assert outcome.status == 400
+    assert outcome.row.error == "upstream_refused"
+    assert engine.running == 0

@@ -16,7 +16,7 @@ _OVERFLOW = re.compile(
     r"|input token count.*exceeds|too many (input )?tokens",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"\d[\d,]{2,}")
+_NUMBER = re.compile(r"(?<![\d,])\d[\d,]{2,11}(?![\d,])")
 _TOO_LONG = "prompt is too long"
 _PLAIN_STATUSES = (401, 402, 403, 413, 429)
 """Sent without JSON by the edge before the API (upstreams.md 5.3.7); what they mean is in the status alone."""
