@@ -29,7 +29,7 @@ async def serve(engine: Engine, call: Call) -> Reply:
     try:
         return await _served(engine, call, exchange)
     except BaseException:
-        # No effect on one that is over. A fault in telling a fault leaves a row too, and nothing that counts as running.
+        # No effect on one that is over. A fault in telling a fault leaves a row too, and nothing counts as running.
         exchange.finish("error", status=500, error=InternalError("Internal error; the log has it."))
         raise  # the view logs it and answers
 
