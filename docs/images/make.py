@@ -8,8 +8,6 @@ path, else Playwright's own). Nothing is written but the four PNG files beside t
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 import tempfile
 import time
@@ -21,13 +19,13 @@ sys.path.insert(0, str(HERE.parent.parent))
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from docs.images.morning import FEATURED, configuration, play  # noqa: E402
+from tests.fakes import chromium  # noqa: E402
 from tests.fakes.gateway import RunningGateway  # noqa: E402
 from tests.fakes.upstream import ScriptedUpstream  # noqa: E402
 
 SIZE = {"width": 1400, "height": 900}
 MOST_BYTES = 250_000
 PASSWORD = "only-for-the-screenshots"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 def main() -> None:
@@ -44,7 +42,8 @@ def main() -> None:
             ages = play(gateway.url, upstreams)
             spread(gateway, ages)
             with sync_playwright() as playwright:
-                photograph(playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS), gateway.url)
+                launched = playwright.chromium.launch(executable_path=chromium.executable(), args=chromium.ARGUMENTS)
+                photograph(launched, gateway.url)
             if options.keep:
                 input(f"{gateway.url}/admin/, user admin, password {PASSWORD}. Enter ends. ")
         finally:
@@ -52,11 +51,6 @@ def main() -> None:
             time.sleep(0.5)  # its connections end
             for upstream in upstreams.values():
                 upstream.close()
-
-
-def chromium() -> str | None:
-    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
-    return os.environ.get("CHROMIUM") or next((path for path in found if path), None)
 
 
 def spread(gateway: RunningGateway, ages: list[float]) -> None:
