@@ -15,16 +15,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402
-from django.core.handlers.asgi import ASGIHandler  # noqa: E402
 
-from gateway.handler import LeanHandler  # noqa: E402
+from gateway.handler import ConsoleHandler, LeanHandler  # noqa: E402
 from proxyapp import wiring  # noqa: E402
 
 LEAN = ("/v1", "/v1beta", "/chat", "/embeddings", "/models", "/messages", "/responses", "/health", "/_demo")
 """First path segments of the inference and health paths."""
 
 _lean = LeanHandler(settings.DRAGOMAN_MAX_BODY_MB * 2**20)
-_console = ASGIHandler()
+_console = ConsoleHandler(settings.DRAGOMAN_MAX_BODY_MB * 2**20)
 
 
 async def application(

@@ -139,6 +139,36 @@ class LeanHandler(ASGIHandler):
         return await match.func(request, *match.args, **match.kwargs)
 
 
+class ConsoleHandler(ASGIHandler):
+    """Django's own handler, for people. Django writes any body to a temporary file before it asks who sent it; here
+    only one within the bound."""
+
+    def __init__(self, max_body_bytes: int) -> None:
+        self._max_body_bytes = max_body_bytes
+        super().__init__()
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        left = self._max_body_bytes
+        declared = dict(scope["headers"]).get(b"content-length", b"")
+        if declared.isdigit() and (len(declared) > len(str(left)) or int(declared) > left):
+            await _send(_TOO_LARGE, send)
+            return
+
+        async def bounded() -> dict[str, Any]:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left >= 0:
+                return message
+            await _send(_TOO_LARGE, send)
+            return {"type": "http.disconnect"}
+
+        await super().__call__(scope, bounded, send)
+
+
+_TOO_LARGE = HttpResponse("The request body is too large.", status=413, content_type="text/plain")
+
+
 @functools.lru_cache(maxsize=512)
 def _match(path: str) -> ResolverMatch:
     """Nearly all requests go to a handful of paths."""
