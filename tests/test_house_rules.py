@@ -16,7 +16,9 @@ MAX_MODULE, MAX_FUNCTION = 400, 50
 INNER = ("proxyapp.ir", "proxyapp.errors", "proxyapp.dialects", "proxyapp.upstreams", "proxyapp.engine")
 OUTSIDE = ("django", "rest_framework", "environ", "accounts", "gateway")
 CLIENTS = ("httpx", "httpx2", "aiohttp", "httpx_aiohttp", "requests", "urllib3", "urllib.request", "http.client")
-DIALECT_SHARED = {f"proxyapp.dialects.{name}" for name in ("contract", "sse", "jsonio", "signatures", "naming")}
+DIALECT_SHARED = {
+    f"proxyapp.dialects.{name}" for name in ("contract", "sse", "jsonio", "signatures", "naming", "proofs")
+}
 
 # package -> what of ours it may import (prefixes). What is not listed here is not restricted.
 MAY_IMPORT = {

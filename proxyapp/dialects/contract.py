@@ -51,7 +51,7 @@ class Body:
         return self._whole
 
 
-class Peek(Struct):
+class Peek(Struct, frozen=True):
     """What routing needs to know before anything is translated."""
 
     model: str
@@ -73,6 +73,8 @@ class ClientSide(Struct, kw_only=True):
     """A local estimate of the prompt's tokens, for fields that must hold a number before the upstream says one."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """The caller's request headers, lower case (`anthropic-version`, `anthropic-beta`, ...)."""
+    asked: Peek | None = None
+    """Model and stream switch where the address tells them and not the body (Gemini)."""
 
 
 class UpstreamSide(Struct, kw_only=True):
@@ -100,6 +102,10 @@ class UpstreamSide(Struct, kw_only=True):
     """Caller's names of custom (free text) tools that were sent as functions with one `input` string."""
     answer_tool: str | None = None
     """Wire name of the tool whose input *is* the answer (structured output by a forced tool)."""
+    caller: str = ""
+    """Name of the client who asks, for upstreams that keep their users apart (Coze)."""
+    query: dict[str, str] = field(default_factory=dict)
+    """Filled by render_request where a part of the request travels in the address (Coze's `conversation_id`)."""
 
     def drop(self, path: str, sentence: str, *, dropped: bool = True) -> None:
         """Loss policy `W`: say so and go on."""
@@ -174,7 +180,8 @@ class Dialect(Protocol):
 
     # --- both
     def peek(self, body: Body) -> Peek:
-        """Model and stream switch. Raises BadRequest (in words) when either is missing or of a wrong type."""
+        """Model and stream switch. Raises BadRequest (in words) when either is missing or of a wrong type. Not asked
+        where the address has told them (`Call.asked`)."""
         ...
 
     # --- client side

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from proxyapp.dialects.contract import Dialect
+from proxyapp.dialects.contract import Dialect, Peek
 
 
 class Call(Struct, kw_only=True):
@@ -26,6 +26,8 @@ class Call(Struct, kw_only=True):
     address: str = ""
     """The caller's IP address, behind trusted proxies the forwarded one."""
     path: str = ""
+    asked: Peek | None = None
+    """Model and stream switch where the address tells them (Gemini); else the body is asked."""
 
 
 class Stream(Protocol):

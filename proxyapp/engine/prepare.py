@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -32,10 +33,11 @@ _BYTES_PER_TOKEN = 4
 class Preparation:
     """Makes a Road for each target of one request; the caller's body is parsed once, and only if needed."""
 
-    def __init__(self, call: Call, body: Body, model: Model, sealer: Sealer, max_event_bytes: int) -> None:
+    def __init__(self, call: Call, body: Body, model: Model, client: str, sealer: Sealer, max_event_bytes: int) -> None:
         self._call = call
         self._body = body
         self._model = model
+        self._client = client
         self._sealer = sealer
         self._max_event_bytes = max_event_bytes
         self._now = int(time.time())
@@ -52,7 +54,7 @@ class Preparation:
 
     def _road(self, target: Target, credential: Credential | None) -> Road:
         kind = kind_of(target)
-        dialect = DIALECTS[kind.dialect(target.upstream)]
+        dialect = self._dialect_of(target)
         side = self._upstream_side(kind, target, credential)
         if dialect is self._call.dialect:
             return PassThrough(dialect, self._body, target.model, side, self._max_event_bytes)
@@ -65,6 +67,7 @@ class Preparation:
             now=self._now,
             estimate_input=len(self._body.raw) // _BYTES_PER_TOKEN,
             headers=self._call.headers,
+            asked=self._call.asked,
         )
         return Translation((self._call.dialect, client_side), (dialect, side), request, self._max_event_bytes)
 
@@ -82,7 +85,10 @@ class Preparation:
         }
         headers.update(kind.headers(target.upstream, credential.secret if credential else None, passed))
         headers.update({name.lower(): value for name, value in target.upstream.headers.items()})
-        return Outbound("POST", kind.url(target.upstream, target.model, stream=stream), headers, road.body)
+        url = kind.url(target.upstream, target.model, dialect=self._dialect_of(target).name, stream=stream)
+        if road.query:
+            url += ("&" if "?" in url else "?") + urlencode(road.query)
+        return Outbound("POST", url, headers, road.body)
 
     def refusal(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
         """An upstream's answer of 300 or more as an error. Redirects are never followed."""
@@ -90,7 +96,7 @@ class Preparation:
             return UpstreamBroken(f"The upstream {target.upstream.name} answered with a redirect ({status}).")
         if status > 599:
             return UpstreamBroken(f"The upstream {target.upstream.name} answered with the unknown status {status}.")
-        return dialect_of(target).parse_error(status, headers, body)
+        return self._dialect_of(target).parse_error(status, headers, body)
 
     def error_event(self, error: GatewayError) -> bytes:
         """The caller's error event, for a stream that never had content."""
@@ -101,7 +107,12 @@ class Preparation:
     def _request(self) -> Request:
         if self._parsed is None:
             side = ClientSide(
-                sealer=self._sealer, notes=self._unread, new_id=new_id, now=self._now, headers=self._call.headers
+                sealer=self._sealer,
+                notes=self._unread,
+                new_id=new_id,
+                now=self._now,
+                headers=self._call.headers,
+                asked=self._call.asked,
             )
             self._parsed = self._call.dialect.parse_request(self._body.whole(), side)
         return self._parsed
@@ -117,7 +128,11 @@ class Preparation:
             model=target.model,
             new_id=new_id,
             now=self._now,
+            caller=self._client,
         )
+
+    def _dialect_of(self, target: Target) -> Dialect:
+        return DIALECTS[kind_of(target).dialect(target.upstream, self._call.dialect.name)]
 
 
 def system_prompt(target: Target, model: Model) -> str:
@@ -146,7 +161,3 @@ def profile_of(kind: Kind, target: Target, model: Model) -> Profile:
     if model.max_output_tokens is not None:
         changes["max_output"] = model.max_output_tokens
     return msgspec.structs.replace(profile, **changes) if changes else profile
-
-
-def dialect_of(target: Target) -> Dialect:
-    return DIALECTS[kind_of(target).dialect(target.upstream)]

@@ -23,6 +23,8 @@ class Road(Protocol):
     body: bytes
     """What to send."""
     translated: bool
+    query: dict[str, str]
+    """What the address bears beside the kind's own."""
     notes: Notes
     glimpse: Glimpse
     """What is known of the answer so far."""
@@ -61,6 +63,7 @@ class PassThrough:
 
     def __init__(self, dialect: Dialect, body: Body, model: str, side: UpstreamSide, max_event: int) -> None:
         self.body = dialect.patch(body, model, side)
+        self.query = side.query
         self.notes = side.notes
         self.has_content = self.is_done = False
         self.error: UpstreamFault | None = None
@@ -142,6 +145,7 @@ class Translation:
         self._request = request
         self.notes = self._side.notes
         self.body = jsonio.encode(self._upstream.render_request(request, self._side))
+        self.query = self._side.query
         self.glimpse = Glimpse()
         self.has_content = self.is_done = False
         self.error: UpstreamFault | None = None

@@ -56,14 +56,14 @@ async def _serve(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     exchange.asked_by(caller.key)
 
     body = Body(await _read(call, exchange))
-    peek = call.dialect.peek(body)
+    peek = call.asked or call.dialect.peek(body)
     exchange.asks_for(peek)
 
     plan = routing.plan(snapshot, caller, peek.model, engine.rng)
     exchange.on_finish(engine.limiter.admit(caller.key))
     exchange.begin()
 
-    preparation = Preparation(call, body, plan.model, engine.sealer, engine.settings.max_event_bytes)
+    preparation = Preparation(call, body, plan.model, caller.key.client, engine.sealer, engine.settings.max_event_bytes)
     if peek.stream:
         return await _stream(engine, call, plan, preparation, exchange)
     return await _whole(engine, call, plan, preparation, exchange)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -68,6 +69,8 @@ class Format(Struct, kw_only=True):
     name: str | None = None
     description: str | None = None
     strict: bool | None = None
+    always_held: bool = False
+    """The caller's dialect has no `strict`: it always holds the model to the schema."""
 
 
 class ReasoningSettings(Struct, kw_only=True):
@@ -88,6 +91,8 @@ class Request(Struct, kw_only=True):
 
     client_dialect: str
     model: str
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What the caller's dialect calls a setting, for Notes and errors: neutral word -> its own. See `word`."""
     stream: bool = False
     include_usage: bool = False
     """Chat's `stream_options.include_usage`."""
@@ -127,3 +132,8 @@ class Request(Struct, kw_only=True):
     """The caller used Chat's old `functions`; its answers carry `function_call`."""
     extras: dict[str, Any] = field(default_factory=dict)
     """Top-level fields of the caller's dialect that have no place above, by their own names."""
+
+    def word(self, setting: str) -> str:
+        """The caller's own name of a setting: `max_tokens`, `reasoning`, `format`, `stop`, `n`, `cache`, `parallel`,
+        `tool_choice`, `verbosity`, or a field above; where the dialect has no word of its own, the neutral one."""
+        return self.words.get(setting, setting)

@@ -19,10 +19,10 @@ class Anthropic:
     name = "anthropic"
     default_base_url = "https://api.anthropic.com"
 
-    def dialect(self, upstream: Upstream) -> str:
+    def dialect(self, upstream: Upstream, caller: str) -> str:
         return "anthropic-messages"
 
-    def url(self, upstream: Upstream, model: str, *, stream: bool) -> str:
+    def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
         return endpoint(upstream.base_url or self.default_base_url, "/messages")
 
     def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:

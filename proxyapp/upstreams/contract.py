@@ -75,12 +75,13 @@ class Kind(Protocol):
 
     name: str
 
-    def dialect(self, upstream: Upstream) -> str:
-        """The name of the dialect this upstream speaks (see `dialects.registry`)."""
+    def dialect(self, upstream: Upstream, caller: str) -> str:
+        """The name of the dialect to speak with this upstream (see `dialects.registry`) for a caller who speaks
+        `caller`: one that has several takes the caller's own where `upstream.api` does not settle it."""
         ...
 
-    def url(self, upstream: Upstream, model: str, *, stream: bool) -> str:
-        """Where an inference request goes. `upstream.base_url` is as the operator wrote it."""
+    def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
+        """Where an inference request in `dialect` goes. `upstream.base_url` is as the operator wrote it."""
         ...
 
     def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:

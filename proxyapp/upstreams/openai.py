@@ -9,18 +9,24 @@ from proxyapp.upstreams import profiles
 from proxyapp.upstreams.contract import Upstream
 from proxyapp.upstreams.urls import endpoint
 
+_APIS = {"chat": "openai-chat", "responses": "openai-responses"}
+_PATHS = {"openai-chat": "/chat/completions", "openai-responses": "/responses"}
+
 
 class OpenAI:
-    """Speaks Chat Completions. The key goes out as a bearer token."""
+    """Speaks Chat Completions and Responses. The key goes out as a bearer token."""
 
     name = "openai"
     default_base_url = "https://api.openai.com"
 
-    def dialect(self, upstream: Upstream) -> str:
-        return "openai-chat"
+    def dialect(self, upstream: Upstream, caller: str) -> str:
+        """As `api` says; without a word from there as the caller speaks, so that nothing is translated in vain."""
+        if upstream.api:
+            return _APIS.get(upstream.api, "openai-chat")
+        return caller if caller in _PATHS else "openai-chat"
 
-    def url(self, upstream: Upstream, model: str, *, stream: bool) -> str:
-        return endpoint(upstream.base_url or self.default_base_url, "/chat/completions")
+    def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
+        return endpoint(upstream.base_url or self.default_base_url, _PATHS[dialect])
 
     def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
         headers = {"authorization": f"Bearer {secret}"} if secret else {}

@@ -10,7 +10,6 @@ from proxyapp.ir.profile import Profile
 from proxyapp.upstreams import profiles
 from proxyapp.upstreams.contract import Upstream
 from proxyapp.upstreams.openai import OpenAI
-from proxyapp.upstreams.urls import endpoint
 
 
 class OpenAICompatible(OpenAI):
@@ -18,10 +17,14 @@ class OpenAICompatible(OpenAI):
 
     name = "openai_compatible"
 
-    def url(self, upstream: Upstream, model: str, *, stream: bool) -> str:
+    def dialect(self, upstream: Upstream, caller: str) -> str:
+        """Chat, unless `api` says Responses: few servers have it, and those not in full."""
+        return super().dialect(upstream, "")
+
+    def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
         if not upstream.base_url:
             raise NoHealthyUpstream(f"The upstream {upstream.name} has no base_url.", upstream=upstream.name)
-        return endpoint(upstream.base_url, "/chat/completions")
+        return super().url(upstream, model, dialect=dialect, stream=stream)
 
     def profile(self, upstream: Upstream, model: str) -> Profile:
         return profiles.look_up(profiles.COMPATIBLE, model, profiles.COMPATIBLE_DEFAULT)

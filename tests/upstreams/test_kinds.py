@@ -41,8 +41,9 @@ def test_each_kind_shows_its_key_in_its_own_way():
 
 
 def test_a_compatible_server_has_no_default_address():
+    nowhere = Upstream(name="u", kind="openai_compatible")
     with pytest.raises(NoHealthyUpstream):
-        KINDS["openai_compatible"].url(Upstream(name="u", kind="openai_compatible"), "m", stream=False)
+        KINDS["openai_compatible"].url(nowhere, "m", dialect="openai-chat", stream=False)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proxyapp.dialects.anthropic import arguments, media, proofs
-from proxyapp.dialects.anthropic.tables import NAME
+from proxyapp.dialects import proofs
+from proxyapp.dialects.anthropic import arguments, media
+from proxyapp.dialects.anthropic.tables import FAMILY, NAME
 from proxyapp.dialects.anthropic.toolset import cache_control, qualified
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.errors import Unsupported
@@ -46,7 +47,7 @@ class Renderer:
         return self._text(p.Text(text=part.text), path, role)
 
     def _reasoning(self, part: p.Reasoning, path: str, role: str) -> list[Block]:
-        signature = proofs.sendable(part, self.side) if role == "assistant" else None
+        signature = proofs.sendable(part, self.side, family=FAMILY) if role == "assistant" else None
         if signature is None:
             return []  # foreign or unsigned thinking is nothing to this upstream (6.3)
         if part.redacted:

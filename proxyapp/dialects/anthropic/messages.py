@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proxyapp.dialects.anthropic import arguments, fields, media, proofs
-from proxyapp.dialects.anthropic.tables import NAME
+from proxyapp.dialects import proofs
+from proxyapp.dialects.anthropic import arguments, fields, media
+from proxyapp.dialects.anthropic.tables import FAMILY, NAME
 from proxyapp.dialects.contract import ClientSide
 from proxyapp.ir import parts as p
 from proxyapp.ir.request import Turn
@@ -155,11 +156,11 @@ class Reader:
     def _thinking(self, block: dict[str, Any], path: str) -> p.Part | None:
         text = fields.text(block.get("thinking"), f"{path}.thinking")
         signature = fields.maybe_text(block.get("signature"), f"{path}.signature")
-        return proofs.opened(text, signature, self.side.sealer)
+        return proofs.opened(text, signature, self.side.sealer, family=FAMILY)
 
     def _redacted(self, block: dict[str, Any], path: str) -> p.Part | None:
         data = fields.text(block.get("data"), f"{path}.data")
-        return proofs.opened("", data, self.side.sealer, redacted=True)
+        return proofs.opened("", data, self.side.sealer, family=FAMILY, redacted=True)
 
     def _server_use(self, block: dict[str, Any], path: str) -> p.Part:
         return server_call(block, arguments.as_text(fields.maybe_mapping(block.get("input"), f"{path}.input")), path)

@@ -7,7 +7,7 @@ from typing import Any
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.anthropic import schema, settings, thinking, turns
 from proxyapp.dialects.anthropic.content import Renderer
-from proxyapp.dialects.anthropic.tables import CACHE_POINTS, NAME, word
+from proxyapp.dialects.anthropic.tables import CACHE_POINTS, NAME
 from proxyapp.dialects.anthropic.toolset import PLACEHOLDER, Toolset, cache_control, name_table
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.ir.request import Format, Request
@@ -55,7 +55,7 @@ def render_request(request: Request, side: UpstreamSide) -> Body:
     if request.stream:
         body["stream"] = True
     settings.extras(request, side, body)
-    _keep_last_cache_points(body, side, word(request.client_dialect, "cache"))
+    _keep_last_cache_points(body, side, request.word("cache"))
     return body
 
 
@@ -82,7 +82,7 @@ def _settle_forced_choice(
     """2.5 rule 1: budget thinking and a forced call exclude each other; adaptive thinking bears it (appendix E)."""
     if choice is None or choice["type"] not in ("any", "tool") or not plan.has_budget:
         return choice
-    path = word(request.client_dialect, "reasoning")
+    path = request.word("reasoning")
     if thinking.switch_off(plan, side, path, "Thinking was switched off, since the tool choice forces a call."):
         return choice
     side.drop("tool_choice", "This model always thinks and cannot be forced to call a tool.", dropped=False)
@@ -94,7 +94,7 @@ def _settle_missing_thinking(request: Request, side: UpstreamSide, plan: thinkin
     """6.3: a tool loop whose thinking cannot be sent back must go on without thinking (corner case 187)."""
     if plan.has_budget and turns.lacks_thinking(messages):
         why = "Thinking was switched off: the thinking before the last tool calls cannot be sent back."
-        thinking.switch_off(plan, side, word(request.client_dialect, "reasoning"), why)
+        thinking.switch_off(plan, side, request.word("reasoning"), why)
 
 
 # --- output format (2.6)
@@ -104,7 +104,7 @@ def _shape(request: Request, side: UpstreamSide, body: Body, *, forced_call: boo
     shape, system = request.format, body["system"]
     if shape is None or shape.kind == "text":
         return
-    path = word(request.client_dialect, "format")
+    path = request.word("format")
     if shape.kind == "json_object":
         system.append({"type": "text", "text": JSON_HINT})
         side.drop(path, "The model is asked for a JSON object in words.", dropped=False)

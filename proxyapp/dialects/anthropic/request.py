@@ -6,7 +6,7 @@ from typing import Any
 
 from proxyapp.dialects.anthropic import fields
 from proxyapp.dialects.anthropic.messages import Reader, parse_cache, parse_system
-from proxyapp.dialects.anthropic.tables import NAME
+from proxyapp.dialects.anthropic.tables import NAME, WORDS
 from proxyapp.dialects.anthropic.tools import parse_choice, parse_tools
 from proxyapp.dialects.contract import Body, ClientSide, Peek
 from proxyapp.errors import ThreadsUnsupported
@@ -39,6 +39,7 @@ def parse_request(body: dict[str, Any], side: ClientSide) -> Request:
         raise ThreadsUnsupported("This model cannot hold a thread; send the whole conversation without it.")
     request = Request(
         client_dialect=NAME,
+        words=WORDS,
         model=fields.text(body.get("model"), "model"),
         stream=bool(fields.maybe_bool(body.get("stream"), "stream")),
         extras=fields.rest(body, _KNOWN),
@@ -108,6 +109,7 @@ def _format(value: Any, path: str) -> Format | None:
         kind="json_schema",
         schema=fields.mapping(shape.get("schema"), f"{path}.schema"),
         name=name if isinstance(name, str) else None,
+        always_held=True,
     )
 
 

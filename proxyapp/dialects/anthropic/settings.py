@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from proxyapp.dialects.anthropic.tables import FOREIGN_EXTRAS, NAME, SERVICE_TIER, USER_ID_LIMIT, word
+from proxyapp.dialects.anthropic.tables import FOREIGN_EXTRAS, NAME, SERVICE_TIER, USER_ID_LIMIT
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.errors import Unsupported
 from proxyapp.ir.request import Request
@@ -20,7 +20,7 @@ def limit(request: Request, side: UpstreamSide) -> int:
     if request.max_output is None:
         return most or side.profile.default_max_output
     if most is not None and request.max_output > most:
-        path = word(request.client_dialect, "max_tokens")
+        path = request.word("max_tokens")
         side.drop(path, f"The model makes at most {most} tokens.", dropped=False)
         return most
     return max(1, request.max_output)
@@ -28,11 +28,11 @@ def limit(request: Request, side: UpstreamSide) -> int:
 
 def refuse_impossible(request: Request, side: UpstreamSide) -> None:
     """Raises Unsupported for what would give the caller something else than it asked for."""
-    path = word(request.client_dialect, "n")
+    path = request.word("n")
     if request.n > 1:
         raise Unsupported("This model gives one answer a request.", param=path)
     if request.logprobs or (request.logprobs is None and request.top_logprobs):
-        side.refuse(word(request.client_dialect, "logprobs"), "This model gives no log probabilities.")
+        side.refuse(request.word("logprobs"), "This model gives no log probabilities.")
     if request.logit_bias:
         if any(bias <= -100 for bias in request.logit_bias.values()):
             side.refuse("logit_bias", "This model cannot be kept from using certain tokens.")
@@ -42,14 +42,13 @@ def refuse_impossible(request: Request, side: UpstreamSide) -> None:
 
 def drop_unknown(request: Request, side: UpstreamSide) -> None:
     """Weak settings without a counterpart: each with a Note, and zero penalties, which say nothing, without."""
-    dialect = request.client_dialect
     if request.seed is not None:
-        side.drop(word(dialect, "seed"), "This model takes no seed.")
+        side.drop(request.word("seed"), "This model takes no seed.")
     for field in ("frequency_penalty", "presence_penalty"):
         if getattr(request, field):
-            side.drop(word(dialect, field), "This model takes no penalties.")
+            side.drop(request.word(field), "This model takes no penalties.")
     if request.verbosity not in (None, "medium"):
-        side.drop(word(dialect, "verbosity"), "This model has no verbosity setting.")
+        side.drop(request.word("verbosity"), "This model has no verbosity setting.")
 
 
 def sampling(request: Request, side: UpstreamSide, *, thinking: bool) -> dict[str, Any]:
@@ -63,7 +62,7 @@ def sampling(request: Request, side: UpstreamSide, *, thinking: bool) -> dict[st
         body["top_p"] = top_p
     if request.top_k is not None:
         if not side.profile.sampling or thinking:
-            side.drop(word(request.client_dialect, "top_k"), _why(thinking))
+            side.drop(request.word("top_k"), _why(thinking))
         else:
             body["top_k"] = int(request.top_k)
     stop = _stop(request, side)
@@ -73,7 +72,7 @@ def sampling(request: Request, side: UpstreamSide, *, thinking: bool) -> dict[st
 
 
 def _temperature(request: Request, side: UpstreamSide, *, thinking: bool) -> float | None:
-    value, path = request.temperature, word(request.client_dialect, "temperature")
+    value, path = request.temperature, request.word("temperature")
     if value is None:
         return None
     if not side.profile.sampling or (thinking and value != 1):
@@ -86,7 +85,7 @@ def _temperature(request: Request, side: UpstreamSide, *, thinking: bool) -> flo
 
 
 def _top_p(request: Request, side: UpstreamSide, *, thinking: bool, beside: bool) -> float | None:
-    value, path = request.top_p, word(request.client_dialect, "top_p")
+    value, path = request.top_p, request.word("top_p")
     if value is None:
         return None
     if not side.profile.sampling or (thinking and value < 0.95):
@@ -103,7 +102,7 @@ def _why(thinking: bool) -> str:
 
 
 def _stop(request: Request, side: UpstreamSide) -> list[str]:
-    path = word(request.client_dialect, "stop")
+    path = request.word("stop")
     stop = [sequence for sequence in request.stop if sequence.strip()]
     if len(stop) != len(request.stop):
         side.drop(path, "Stop sequences of white space alone are not taken.")

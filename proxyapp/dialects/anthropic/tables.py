@@ -142,40 +142,11 @@ FOREIGN_EXTRAS: dict[str, str] = {
     "inference_geo": "E*",
 }
 
-# What a setting is called by callers of each dialect, for Notes and errors.
-FIELD_WORDS: dict[str, dict[str, str]] = {
-    NAME: {
-        "reasoning": "thinking",
-        "format": "output_config.format",
-        "stop": "stop_sequences",
-        "cache": "cache_control",
-        "parallel": "tool_choice.disable_parallel_tool_use",
-    },
-    "openai-chat": {
-        "reasoning": "reasoning_effort",
-        "format": "response_format",
-        "cache": "prompt_cache_breakpoint",
-        "parallel": "parallel_tool_calls",
-    },
-    "openai-responses": {
-        "max_tokens": "max_output_tokens",
-        "reasoning": "reasoning",
-        "format": "text.format",
-        "verbosity": "text.verbosity",
-        "cache": "prompt_cache_breakpoint",
-        "parallel": "parallel_tool_calls",
-    },
-    "gemini": {
-        "max_tokens": "generationConfig.maxOutputTokens",
-        "reasoning": "generationConfig.thinkingConfig",
-        "format": "generationConfig.responseSchema",
-        "stop": "generationConfig.stopSequences",
-        "n": "generationConfig.candidateCount",
-        "tool_choice": "toolConfig",
-    },
+# What this dialect calls a setting, for Notes and errors.
+WORDS: dict[str, str] = {
+    "reasoning": "thinking",
+    "format": "output_config.format",
+    "stop": "stop_sequences",
+    "cache": "cache_control",
+    "parallel": "tool_choice.disable_parallel_tool_use",
 }
-
-
-def word(dialect: str, field: str) -> str:
-    """The caller's own name of a setting."""
-    return FIELD_WORDS.get(dialect, {}).get(field, field)

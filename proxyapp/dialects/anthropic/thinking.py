@@ -15,7 +15,6 @@ from proxyapp.dialects.anthropic.tables import (
     EFFORTS,
     LEAST_BUDGET,
     NAME,
-    word,
 )
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.ir.request import ReasoningSettings, Request
@@ -48,7 +47,7 @@ class Planner:
         self.limit = limit
         self.form = side.profile.thinking
         self.own = request.client_dialect == NAME
-        self.path = word(request.client_dialect, "reasoning")
+        self.path = request.word("reasoning")
 
     def plan(self) -> Plan:
         settings = self.request.reasoning

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proxyapp.dialects import naming
-from proxyapp.dialects.anthropic import arguments, proofs
-from proxyapp.dialects.anthropic.tables import CALL_ID_LIMIT, NAME
+from proxyapp.dialects import naming, proofs
+from proxyapp.dialects.anthropic import arguments
+from proxyapp.dialects.anthropic.tables import CALL_ID_LIMIT, FAMILY, NAME
 from proxyapp.dialects.contract import ClientSide
 from proxyapp.ir import parts as p
 from proxyapp.ir.request import Request
@@ -59,7 +59,9 @@ class AnswerWriter:
     def signature(self, part: p.Reasoning) -> str:
         """Where nothing is shown and nothing proves it, the text itself travels in the envelope: some upstreams
         want it back within a tool loop."""
-        return proofs.for_caller(part, self.side.sealer, hidden=part.text if self.hides_thinking() else "")
+        return proofs.for_caller(
+            part, self.side.sealer, family=FAMILY, hidden=part.text if self.hides_thinking() else ""
+        )
 
     # --- whole blocks
 

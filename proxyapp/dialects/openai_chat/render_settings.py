@@ -46,17 +46,18 @@ def _limits(request: Request, side: UpstreamSide) -> Fields:
     fields: Fields = {}
     profile, limit = side.profile, request.max_output
     if 0 in (limit, request.extras.get("max_tokens")):
-        raise Unsupported("An output limit of 0 only warms a cache; this upstream cannot do so.", param="max_tokens")
+        raise Unsupported(
+            "An output limit of 0 only warms a cache; this upstream cannot do so.", param=request.word("max_tokens")
+        )
     if limit is not None:
         if profile.max_output is not None and limit > profile.max_output:
             limit = profile.max_output
-            side.drop("max_tokens", f"Lowered to {limit}, the most the model can make.", dropped=False)
+            side.drop(request.word("max_tokens"), f"Lowered to {limit}, the most the model can make.", dropped=False)
         fields[profile.max_tokens_field] = limit
     if request.stop:
         kept = request.stop if profile.stop_max is None else request.stop[: profile.stop_max]
         if len(kept) < len(request.stop):
-            path = "stop" if request.client_dialect == NAME else "stop_sequences"
-            side.drop(path, f"Only the first {profile.stop_max} were kept.", dropped=False)
+            side.drop(request.word("stop"), f"Only the first {profile.stop_max} were kept.", dropped=False)
         fields["stop"] = kept
     return fields
 
@@ -69,11 +70,11 @@ def _sampling(request: Request, side: UpstreamSide) -> Fields:
         if value is None:
             continue
         if not profile.sampling:
-            side.drop(name, "The model refuses sampling settings.")
+            side.drop(request.word(name), "The model refuses sampling settings.")
         elif name == "top_k" and not profile.top_k:
-            side.drop(name, "Chat has no such setting.")
+            side.drop(request.word(name), "Chat has no such setting.")
         elif name == "top_p" and request.temperature is not None and not profile.temperature_and_top_p:
-            side.drop(name, "The model takes temperature or top_p, not both.")
+            side.drop(request.word(name), "The model takes temperature or top_p, not both.")
         else:
             fields[name] = value
     fields |= {name: value for name in _COPIED if (value := getattr(request, name)) is not None}
@@ -86,7 +87,7 @@ def _reasoning(request: Request, side: UpstreamSide) -> Fields:
     wanted = request.reasoning
     if wanted is None:
         return {}
-    path = "reasoning_effort" if request.client_dialect == NAME else "thinking"
+    path = request.word("reasoning")
     if not side.profile.reasoning_effort:
         if wanted.mode != "off":
             side.drop(path, "The model takes no reasoning settings.")
@@ -135,7 +136,7 @@ def _openai_only(request: Request, side: UpstreamSide) -> Fields:
     """What only OpenAI's own hosts take. Elsewhere: silently dropped where the answer cannot change."""
     if not side.profile.metadata:
         if request.verbosity is not None:
-            side.drop("verbosity", "The upstream has no such setting.")
+            side.drop(request.word("verbosity"), "The upstream has no such setting.")
         if request.store:
             side.drop("store", "The upstream is not asked to store anything.")
         if request.service_tier not in (None, "auto", "default", "standard_only", "standard"):
@@ -161,9 +162,9 @@ def render_format(request: Request, side: UpstreamSide) -> tuple[Fields, list[st
     if wanted is None:
         return {}, []
     profile = side.profile
-    path = "response_format" if request.client_dialect == NAME else "output_config.format"
+    path = request.word("format")
     if wanted.kind == "json_schema" and profile.structured_output:
-        return {"response_format": {"type": "json_schema", "json_schema": _json_schema(wanted, side, path)}}, []
+        return {"response_format": {"type": "json_schema", "json_schema": _json_schema(request, wanted, side)}}, []
     if wanted.kind == "text":
         return {"response_format": {"type": "text"}} if request.client_dialect == NAME else {}, []
     lines = []
@@ -175,7 +176,7 @@ def render_format(request: Request, side: UpstreamSide) -> tuple[Fields, list[st
     return ({"response_format": {"type": "json_object"}} if profile.json_object else {}), lines
 
 
-def _json_schema(wanted: Format, side: UpstreamSide, path: str) -> Fields:
+def _json_schema(request: Request, wanted: Format, side: UpstreamSide) -> Fields:
     """Never tightened: optional properties stay optional, at the price of strict (2.6, rule 3)."""
     schema = wanted.schema or {}
     spec: Fields = {"name": _ILLEGAL_NAME.sub("_", wanted.name or "response")[:64] or "response"}
@@ -184,10 +185,14 @@ def _json_schema(wanted: Format, side: UpstreamSide, path: str) -> Fields:
     spec["schema"] = schema
     if wanted.strict is not None:
         spec["strict"] = wanted.strict
-    elif path != "response_format":  # dialects that always hold the model to the schema
+    elif wanted.always_held:
         spec["strict"] = satisfies_strict(schema)
         if not spec["strict"]:
-            side.drop(path, "Sent as not strict: the schema does not keep OpenAI's rules for strict.", dropped=False)
+            side.drop(
+                request.word("format"),
+                "Sent as not strict: the schema does not keep OpenAI's rules for strict.",
+                dropped=False,
+            )
     return spec
 
 

@@ -8,7 +8,7 @@ from proxyapp.dialects.contract import Body, ClientSide, Peek
 from proxyapp.dialects.openai_chat.fields import flag, needed_text
 from proxyapp.dialects.openai_chat.messages import MessageReader
 from proxyapp.dialects.openai_chat.settings import read_settings
-from proxyapp.dialects.openai_chat.tables import MODELLED, NAME
+from proxyapp.dialects.openai_chat.tables import MODELLED, NAME, WORDS
 from proxyapp.dialects.openai_chat.tools import read_tools
 from proxyapp.errors import BadRequest
 from proxyapp.ir.request import Request
@@ -24,7 +24,9 @@ def peek(body: Body) -> Peek:
 
 def parse_request(body: dict[str, Any], side: ClientSide) -> Request:
     """The whole body as IR. Raises BadRequest with the path of the field at fault."""
-    request = Request(client_dialect=NAME, model=needed_text(body, "model"), stream=bool(flag(body, "stream")))
+    request = Request(
+        client_dialect=NAME, words=WORDS, model=needed_text(body, "model"), stream=bool(flag(body, "stream"))
+    )
     reader = MessageReader(side.sealer)
     reader.read(body.get("messages"))
     request.system, request.turns = reader.system, reader.turns

@@ -160,6 +160,14 @@ STATUS_OF_WORD = {
 }
 """`error.type` or `error.code` -> status, for errors that come inside a 200."""
 
+WORDS = {
+    "reasoning": "reasoning_effort",
+    "format": "response_format",
+    "cache": "prompt_cache_breakpoint",
+    "parallel": "parallel_tool_calls",
+}
+"""What this dialect calls a setting, for Notes and errors."""
+
 REFUSED_EXTRAS = {"container", "mcp_servers", "inference_geo", "moderation", "modalities"}
 """Fields of other dialects (or of Chat, at servers without them) whose loss would change the answer."""
 SILENT_EXTRAS = {"diagnostics", "prediction", "prompt_cache_retention", "prompt_cache_options", "stream_options"}

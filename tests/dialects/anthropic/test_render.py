@@ -11,6 +11,7 @@ import pytest
 
 from proxyapp.dialects.anthropic import ANTHROPIC
 from proxyapp.dialects.contract import UpstreamSide
+from proxyapp.dialects.openai_chat.tables import WORDS as CHAT_WORDS
 from proxyapp.errors import Unsupported
 from proxyapp.ir import parts as p
 from proxyapp.ir.request import Format, Request, ServerTool, Tool, ToolChoice, Turn
@@ -25,7 +26,7 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "string", "minLength": 
 def a_request(**more: Any) -> Request:
     """From a Chat caller who says "hi"."""
     turns = [Turn(role="user", parts=[p.Text(text="hi")], path="messages.0")]
-    return Request(**{"client_dialect": "openai-chat", "model": "m", "turns": turns, **more})
+    return Request(**{"client_dialect": "openai-chat", "words": CHAT_WORDS, "model": "m", "turns": turns, **more})
 
 
 def paths(side: UpstreamSide) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from proxyapp.dialects.anthropic.tables import EFFORT_BUDGET
 from proxyapp.dialects.anthropic.thinking import Plan, Planner, effort_of
 from proxyapp.dialects.contract import UpstreamSide
+from proxyapp.dialects.openai_chat.tables import WORDS as CHAT_WORDS
 from proxyapp.ir.request import ReasoningSettings, Request
 
 Upstream = Callable[..., UpstreamSide]
@@ -19,12 +20,17 @@ ALL = ("low", "medium", "high", "xhigh", "max")
 
 
 def plan(side: UpstreamSide, dialect: str = CHAT, limit: int = 64000, **settings: Any) -> Plan:
-    request = Request(client_dialect=dialect, model="m", reasoning=ReasoningSettings(**settings))
+    request = Request(
+        client_dialect=dialect,
+        words=CHAT_WORDS if dialect == CHAT else {},
+        model="m",
+        reasoning=ReasoningSettings(**settings),
+    )
     return Planner(request, side, limit).plan()
 
 
 def test_nothing_asked_nothing_sent(upstream: Upstream) -> None:
-    request = Request(client_dialect=CHAT, model="m")
+    request = Request(client_dialect=CHAT, words=CHAT_WORDS, model="m")
     assert Planner(request, upstream(thinking="adaptive"), 100).plan() == Plan()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from proxyapp.dialects import jsonio
+from proxyapp.dialects.anthropic.tables import WORDS
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.errors import Unsupported
 from proxyapp.ir import parts as p
@@ -19,7 +20,9 @@ PNG = p.Source(kind="base64", data="iVBORw==", mime="image/png")
 def ask(**fields: Any) -> Request:
     """A request of a Messages caller with one user turn."""
     turns = fields.pop("turns", [Turn(role="user", parts=[p.Text(text="hi")], path="messages.0")])
-    return Request(client_dialect=fields.pop("dialect", "anthropic-messages"), model="asked", turns=turns, **fields)
+    dialect = fields.pop("dialect", "anthropic-messages")
+    words = WORDS if dialect == "anthropic-messages" else {}
+    return Request(client_dialect=dialect, words=words, model="asked", turns=turns, **fields)
 
 
 def said(*parts: p.Part, role: Any = "user", path: str = "messages.1") -> Turn:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from proxyapp.dialects import jsonio
+from proxyapp.dialects.anthropic.tables import WORDS
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.errors import Unsupported
 from proxyapp.ir import parts as p
@@ -19,7 +20,9 @@ STRICT = {"type": "object", "properties": {"a": {"type": "string"}}, "required":
 def ask(**fields: Any) -> Request:
     """A request of a Messages caller with one user turn."""
     turns = fields.pop("turns", [Turn(role="user", parts=[p.Text(text="hi")], path="messages.0")])
-    return Request(client_dialect=fields.pop("dialect", "anthropic-messages"), model="asked", turns=turns, **fields)
+    dialect = fields.pop("dialect", "anthropic-messages")
+    words = WORDS if dialect == "anthropic-messages" else {}
+    return Request(client_dialect=dialect, words=words, model="asked", turns=turns, **fields)
 
 
 def said(*parts: p.Part, role: Any = "user", path: str = "messages.1") -> Turn:
@@ -234,7 +237,9 @@ def test_reasoning_is_dropped_for_models_without_it(render: Any, upstream: Any) 
 
 def test_a_schema_is_sent_strict_only_if_it_already_is(render: Any, upstream: Any) -> None:
     def sent(schema: dict[str, Any], side: UpstreamSide, **more: Any) -> dict[str, Any]:
-        return render(ask(format=Format(kind="json_schema", schema=schema, **more)), side)["response_format"]
+        return render(ask(format=Format(kind="json_schema", schema=schema, always_held=True, **more)), side)[
+            "response_format"
+        ]
 
     assert sent(STRICT, upstream())["json_schema"] == {"name": "response", "schema": STRICT, "strict": True}
     loose = {"type": "object", "properties": {"a": {"type": "string"}}}

@@ -6,7 +6,6 @@ and to nobody else.
 
 from __future__ import annotations
 
-from proxyapp.dialects.anthropic.tables import FAMILY
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.dialects.signatures import Sealer, account_hash, is_sealed
 from proxyapp.ir.parts import Reasoning
@@ -15,12 +14,15 @@ NOBODY = "none"
 """Family word of an envelope for thinking that has no proof. Its payload is the text that was not shown, if any."""
 
 
-def opened(text: str, signature: str | None, sealer: Sealer, *, redacted: bool = False) -> Reasoning | None:
-    """A caller's thinking block as a part; None when there is nothing left of it (forged, or redacted by nobody)."""
+def opened(
+    text: str, signature: str | None, sealer: Sealer, *, family: str, redacted: bool = False
+) -> Reasoning | None:
+    """A caller's thinking as a part; None when there is nothing left of it (forged, or redacted by nobody). `family`:
+    whose proofs the caller's dialect bears when they are not sealed."""
     if not signature:
         return None if redacted else Reasoning(text=text)
     if not is_sealed(signature):
-        return Reasoning(text=text, signature=signature, family=FAMILY, redacted=redacted)
+        return Reasoning(text=text, signature=signature, family=family, redacted=redacted)
     proof = sealer.open(signature)
     if proof is None:
         return None
@@ -30,13 +32,13 @@ def opened(text: str, signature: str | None, sealer: Sealer, *, redacted: bool =
     return Reasoning(text=text, signature=proof.payload, family=proof.family, redacted=redacted, meta=where)
 
 
-def sendable(part: Reasoning, side: UpstreamSide) -> str | None:
+def sendable(part: Reasoning, side: UpstreamSide, *, family: str) -> str | None:
     """The signature to send to this upstream, or None when the part's proof is missing or somebody else's.
 
     `meta["proof"]` names the owner where it is known: with the account's hash when it came in an envelope, with the
     account itself when it comes straight from an answer. Without it the proof is the caller's own (6.4 rule 3).
     """
-    if part.family != FAMILY or not part.signature:
+    if part.family != family or not part.signature:
         return None
     owner = part.meta.get("proof")
     if owner is None:
@@ -53,9 +55,10 @@ def owner(side: UpstreamSide) -> dict[str, dict[str, str]]:
     return {"proof": {"group": side.profile.model_group, "account": side.account}}
 
 
-def for_caller(part: Reasoning, sealer: Sealer, *, hidden: str = "") -> str:
-    """The signature that a caller of this dialect gets: Anthropic's own as it is, any other in an envelope."""
-    if part.family == FAMILY and part.signature:
+def for_caller(part: Reasoning, sealer: Sealer, *, family: str, hidden: str = "") -> str:
+    """The signature that a caller of the dialect gets: a proof of its own `family` as it is, any other in an
+    envelope; `hidden` is text that is not shown and must come back."""
+    if part.family == family and part.signature:
         return part.signature
     if not part.signature:
         return sealer.seal(hidden, family=NOBODY)
