@@ -22,7 +22,7 @@ ALL = ("low", "medium", "high", "xhigh", "max")
 def plan(side: UpstreamSide, dialect: str = CHAT, limit: int = 64000, **settings: Any) -> Plan:
     request = Request(
         client_dialect=dialect,
-        words=CHAT_WORDS if dialect == CHAT else {},
+        words=CHAT_WORDS if dialect == CHAT else WORDS,
         model="m",
         reasoning=ReasoningSettings(**settings),
     )
