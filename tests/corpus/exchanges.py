@@ -72,14 +72,16 @@ class Agent:
 @functools.cache
 def exchanges(dialect: str = "") -> tuple[Exchange, ...]:
     """All exchanges, or those of one dialect, by id."""
-    found = [_exchange(path) for path in sorted(FOLDER.glob("*.json"))]
+    names = [path for path in sorted(FOLDER.glob("*.json")) if path.name.partition(".")[0] in OTHER]
+    found = [_exchange(path) for path in names]
     return tuple(exchange for exchange in found if dialect in ("", exchange.dialect))
 
 
 @functools.cache
 def agents() -> tuple[Agent, ...]:
     """All requests of agents, by id."""
-    return tuple(_agent(path) for path in sorted((FOLDER / "clients").glob("*.json")))
+    paths = sorted((FOLDER / "clients").glob("*.json"))
+    return tuple(_agent(path) for path in paths if path.stem.endswith(("_messages", "_chat_completions")))
 
 
 def _exchange(path: Path) -> Exchange:

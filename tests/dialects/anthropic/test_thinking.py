@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxyapp.dialects.anthropic.tables import EFFORT_BUDGET
+from proxyapp.dialects.anthropic.tables import EFFORT_BUDGET, WORDS
 from proxyapp.dialects.anthropic.thinking import Plan, Planner, effort_of
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.dialects.openai_chat.tables import WORDS as CHAT_WORDS
