@@ -7,6 +7,8 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
+    if sys.argv[1:2] == ["convert"]:
+        return convert()
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
     from django.db.utils import OperationalError, ProgrammingError
@@ -20,6 +22,13 @@ def main() -> None:
             raise
         words = (str(exc).strip() or type(exc).__name__).splitlines()[0]
         sys.exit(f"The database cannot be used: {words}. Where its tables are missing: manage.py bootstrap makes them.")
+
+
+def convert() -> None:
+    """Run without settings: it translates text, and needs no key, file or database."""
+    from proxyapp.management.commands.convert import Command
+
+    Command().run_from_argv(sys.argv)
 
 
 if __name__ == "__main__":
