@@ -12,7 +12,7 @@ from proxyapp.config.reading import nearest
 from proxyapp.models import ProxyPool, Upstream
 from proxyapp.models.upstreams import APIS, KINDS
 
-LATER_KINDS = ("azure", "gemini", "coze", "factory")
+LATER_KINDS = ("gemini", "coze", "factory")
 """Kinds of the contract that this version does not have."""
 
 KEPT = "is kept, but not in force in this version"
@@ -44,7 +44,8 @@ def warnings_of(document: Document) -> list[str]:
 def _idle_of_upstream(upstream: UpstreamSpec) -> Iterator[tuple[str, Any, str]]:
     yield "oauth", upstream.oauth, "is accepted, but neither stored nor used in this version"
     yield "api", upstream.api, KEPT
-    yield "api_version", upstream.api_version, KEPT
+    idle_version = upstream.api_version and upstream.kind != "azure"
+    yield "api_version", idle_version, "is kept, but has a meaning for the kind azure alone"
     yield "proxy_pool", upstream.proxy_pool, "is kept; this version refuses requests that would have to go through it"
 
 

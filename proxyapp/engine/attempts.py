@@ -37,6 +37,8 @@ Use = Callable[[Road, Answer, Target, AttemptRecord], Awaitable[T]]
 """What to do with an answer whose status is below 400: read it whole, or up to its first content."""
 
 _KEY_AT_FAULT = frozenset({401, 402, 403})
+_KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
+"""An operator who sets one of these among an upstream's headers has given the credential there."""
 _NEVER_AGAIN = frozenset({400, 404, 413, 422})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
@@ -105,7 +107,7 @@ async def _pause(error: UpstreamFault, pause: float) -> None:
 def _keys(target: Target) -> list[Credential | None]:
     if target.credentials:
         return list(target.credentials)
-    if target.upstream.kind in KEYLESS_KINDS:
+    if target.upstream.kind in KEYLESS_KINDS or any(name.lower() in _KEY_HEADERS for name in target.upstream.headers):
         return [None]
     raise NoCredential(
         f"The upstream {target.upstream.name} has no key. Add one in the console under Upstreams, or send your own "

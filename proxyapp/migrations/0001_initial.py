@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                 ('headers', proxyapp.fields.EncryptedJSONField(blank=True, default=dict, help_text='Added to every request, as a JSON object of texts: {"x-team": "blue"}. Kept like a secret.', validators=[proxyapp.models.upstreams.check_headers])),
                 ('system_prompt', models.TextField(blank=True, default='', help_text="Put before the caller's own system prompt.")),
                 ('retries', models.PositiveSmallIntegerField(default=2, help_text='Further attempts on one route after a fault that may pass.', validators=[django.core.validators.MaxValueValidator(100)])),
-                ('api_version', models.CharField(blank=True, help_text="Kept, not in force in this version.", max_length=50, null=True, verbose_name='API version')),
+                ('api_version', models.CharField(blank=True, help_text='For Azure: a date such as 2024-10-21. Empty: as the base URL says, else a default.', max_length=50, null=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9.-]+\\Z', 'Use letters, digits, dot and dash.')], verbose_name='API version')),
                 ('enabled', models.BooleanField(default=True, help_text='Off: no route leads here.')),
                 ('proxy_pool', models.ForeignKey(blank=True, help_text='Go out through these proxies. Empty: directly. This version refuses requests that would have to.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='upstreams', to='proxyapp.proxypool')),
             ],

@@ -16,6 +16,7 @@ from proxyapp.models.proxies import ProxyPool
 
 KINDS = (
     ("openai", "OpenAI"),
+    ("azure", "Azure OpenAI"),
     ("openai_compatible", "OpenAI-compatible (vLLM, Ollama, OpenRouter, a relay …)"),
     ("anthropic", "Anthropic"),
     ("demo", "demo (answers from this process)"),
@@ -28,8 +29,10 @@ APIS = (
     ("messages", "Messages"),
     ("generate_content", "generateContent"),
 )
-NEEDS_BASE_URL = ("openai_compatible",)
+NEEDS_BASE_URL = ("openai_compatible", "azure")
 
+API_VERSION = re.compile(r"^api-version=(?P<version>[A-Za-z0-9.-]+)\Z")
+"""The only query that a base URL may have."""
 HEADER_NAME = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 SECONDS = {"validators": [MinValueValidator(0.1), MaxValueValidator(604_800)]}
 
@@ -44,7 +47,8 @@ def api_choices() -> tuple[tuple[str, str], ...]:
 
 
 def check_base_url(url: str) -> None:
-    """Raises ValidationError unless it is http(s) with a host, without name and password, query or fragment."""
+    """Raises ValidationError unless it is http(s) with a host, without name and password, query or fragment. An
+    `api-version`, as in the addresses that Azure's portal shows, is looked at in `Upstream.clean`."""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -54,7 +58,8 @@ def check_base_url(url: str) -> None:
         raise ValidationError("A base URL begins with http:// or https:// and a host.")
     if "@" in parts.netloc:
         raise ValidationError("A base URL holds no name and password; put the key under keys.")
-    if parts.query or parts.fragment or any(char.isspace() for char in url):
+    has_query = parts.query and not API_VERSION.match(parts.query)
+    if has_query or parts.fragment or any(char.isspace() for char in url):
         raise ValidationError("A base URL has no query, no fragment and no spaces.")
 
 
@@ -123,7 +128,8 @@ class Upstream(WatchedModel):
         null=True,
         blank=True,
         verbose_name="API version",
-        help_text="Kept, not in force in this version.",
+        validators=[RegexValidator(r"^[A-Za-z0-9.-]+\Z", "Use letters, digits, dot and dash.")],
+        help_text="For Azure: a date such as 2024-10-21. Empty: as the base URL says, else a default.",
     )
     enabled = models.BooleanField(default=True, help_text="Off: no route leads here.")
 
@@ -136,6 +142,11 @@ class Upstream(WatchedModel):
     def clean(self) -> None:
         if self.kind in NEEDS_BASE_URL and not self.base_url:
             raise ValidationError({"base_url": "This kind of upstream has no address of its own; give one."})
+        found = API_VERSION.match(urlsplit(self.base_url).query)
+        if found and self.kind != "azure":
+            raise ValidationError({"base_url": "Only an address of Azure has an api-version; leave out the query."})
+        if found and self.api_version and self.api_version != found["version"]:
+            raise ValidationError({"api_version": "The base URL names another version; say it once."})
 
 
 class UpstreamKey(WatchedModel):

@@ -10,7 +10,8 @@ from proxyapp.upstreams.contract import Upstream
 from proxyapp.upstreams.urls import endpoint
 
 _APIS = {"chat": "openai-chat", "responses": "openai-responses"}
-_PATHS = {"openai-chat": "/chat/completions", "openai-responses": "/responses"}
+PATHS = {"openai-chat": "/chat/completions", "openai-responses": "/responses"}
+"""Dialect -> its path."""
 
 
 class OpenAI:
@@ -23,10 +24,10 @@ class OpenAI:
         """As `api` says; without a word from there as the caller speaks, so that nothing is translated in vain."""
         if upstream.api:
             return _APIS.get(upstream.api, "openai-chat")
-        return caller if caller in _PATHS else "openai-chat"
+        return caller if caller in PATHS else "openai-chat"
 
     def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
-        return endpoint(upstream.base_url or self.default_base_url, _PATHS[dialect])
+        return endpoint(upstream.base_url or self.default_base_url, PATHS[dialect])
 
     def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
         headers = {"authorization": f"Bearer {secret}"} if secret else {}

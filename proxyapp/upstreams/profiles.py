@@ -117,6 +117,31 @@ OPENAI: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
 )
 OPENAI_DEFAULT = _openai(reasoning_effort=True, efforts=_ALL_EFFORTS)
 
+
+def _azure(**changes: Any) -> Profile:
+    """Azure's servers of the same models: `system` for `developer`, and `user` for `safety_identifier`, are taken by
+    all versions of the API."""
+    return _openai(developer_role=False, safety_identifier=False, **changes)
+
+
+AZURE: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
+    (re.compile(pattern), profile)
+    for pattern, profile in (
+        (r"gpt-?3\.?5", _azure(structured_output=False, max_output=4_096, custom_tools=False)),
+        (r"gpt-?4(?![.o\d])", _azure(structured_output=False, custom_tools=False)),
+        (r"gpt-?4", _azure(custom_tools=False)),
+        (r"(?<![a-z0-9])o\d", _azure(reasoning_effort=True, sampling=False, efforts=("low", "medium", "high"))),
+        (
+            r"gpt-?(5[.-]?[1-5](?!\d)|5(?![.\d]))",
+            _azure(reasoning_effort=True, sampling=False, efforts=_ALL_EFFORTS[:6]),
+        ),
+        (r"gpt-?([6-9]|5\.[6-9])", _azure(reasoning_effort=True, sampling=False, efforts=_ALL_EFFORTS)),
+    )
+)
+"""Found anywhere in a deployment's name, which is the operator's invention (`team-gpt-4o-eu`, `gpt-35-turbo`)."""
+AZURE_DEFAULT = _azure()
+"""A deployment whose name does not tell: no efforts, which a model without reasoning refuses."""
+
 COMPATIBLE: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
     (re.compile(pattern), profile)
     for pattern, profile in (

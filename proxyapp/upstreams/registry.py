@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from proxyapp.upstreams.anthropic import Anthropic
+from proxyapp.upstreams.azure import Azure
 from proxyapp.upstreams.contract import Kind
 from proxyapp.upstreams.demo import Demo
 from proxyapp.upstreams.openai import OpenAI
 from proxyapp.upstreams.openai_compatible import OpenAICompatible
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (OpenAI(), OpenAICompatible(), Anthropic(), Demo())}
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        OpenAI(),
+        Azure(),
+        OpenAICompatible(),
+        Anthropic(),
+        Demo(),
+    )
+}

@@ -26,13 +26,18 @@ def endpoint(base_url: str, path: str, *, version: str = "v1") -> str:
     """`base_url` + version + `path` (which begins with `/`), nothing doubled; a query string stays at the end."""
     base, mark, query = base_url.partition("?")
     base = base.rstrip("/")
+    bare = without_endpoint(base)
+    if bare == base and not _has_version(base):
+        bare = f"{base}/{version}"
+    return f"{bare}{path}{mark}{query}"
+
+
+def without_endpoint(base: str) -> str:
+    """The address without the endpoint's own path at its end, where it has one."""
     for known in _ENDPOINTS:
         if base.endswith(known):
-            base = base.removesuffix(known)
-            return f"{base}{path}{mark}{query}"
-    if not _has_version(base):
-        base = f"{base}/{version}"
-    return f"{base}{path}{mark}{query}"
+            return base.removesuffix(known)
+    return base
 
 
 def _has_version(base: str) -> bool:

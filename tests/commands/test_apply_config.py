@@ -29,7 +29,7 @@ def test_changes_and_made_keys_go_to_standard_output(run, file):
     assert lines[:4] == ["+ upstream u", "+ upstream u key k", "+ client alice", "+ client alice key laptop"]
     assert lines[4].startswith("key laptop of client alice, shown this once: sk-dg-")
     assert err.splitlines() == [
-        "WARNING upstreams[0].api_version: is kept, but not in force in this version",
+        "WARNING upstreams[0].api_version: is kept, but has a meaning for the kind azure alone",
         "4 changes.",
     ]
     assert UpstreamKey.objects.get().value.reveal() == "sk-from-a-file"

@@ -181,7 +181,7 @@ def test_one_problem_leaves_everything_as_it_was():
         ("upstreams: [{name: u, kind: openai, proxy_pool: p}]", 'upstreams[0].proxy_pool: no proxy pool named "p"'),
         ("upstreams: [{name: u, kind: opnai}]", "upstreams[0].kind: unknown; did you mean 'openai'?"),
         ("upstreams: [{name: u, kind: gemini}]", "upstreams[0].kind: 'gemini' is not available in this version; "
-         "there are openai, openai_compatible, anthropic, demo"),
+         "there are openai, azure, openai_compatible, anthropic, demo"),
         ("upstreams: [{name: u, kind: openai, api: chats}]", "upstreams[0].api: unknown; did you mean 'chat'?"),
         ("upstreams: [{name: u, kind: openai_compatible}]",
          "upstreams[0].base_url: This kind of upstream has no address "
@@ -309,3 +309,27 @@ def test_what_has_no_effect_yet_is_kept_and_said():
     client = Client.objects.get()
     assert (client.tpm, client.budget_usd, client.budget_per) == (1000, Decimal("20.5"), "week")
     assert applied(text).changes == []
+
+
+@pytest.mark.parametrize(
+    ("upstream", "problem"),
+    [
+        ("kind: azure", "base_url: This kind of upstream has no address of its own; give one."),
+        ("kind: openai, base_url: 'https://h?api-version=2024-10-21'", "base_url: Only an address of Azure has an "
+         "api-version; leave out the query."),
+        ("kind: azure, base_url: 'https://h?api-version=2024-10-21&key=1'", "base_url: A base URL has no query, no "
+         "fragment and no spaces."),
+        ("kind: azure, base_url: 'https://h?api-version=2024-10-21', api_version: 2024-06-01",
+         "api_version: The base URL names another version; say it once."),
+        ("kind: azure, base_url: 'https://h', api_version: '1&x=2'", "api_version: Use letters, digits, dot and dash."),
+    ],
+)  # fmt: skip
+def test_an_azure_upstream_that_cannot_work_is_refused(upstream, problem):
+    assert refused(f"upstreams: [{{name: u, {upstream}}}]") == [f"upstreams[0].{problem}"]
+
+
+def test_an_azure_address_is_taken_with_the_version_that_the_portal_shows():
+    base = "https://r.openai.azure.com/openai/deployments/d/chat/completions?api-version=2025-01-01-preview"
+    result = applied(f"upstreams: [{{name: u, kind: azure, base_url: '{base}'}}]")
+    assert result.warnings == []
+    assert Upstream.objects.get().base_url == base

@@ -1,0 +1,125 @@
+"""Azure OpenAI: Chat Completions and Responses under addresses of its own. Facts: reference/upstreams.md 5.2.
+
+Three ways to write the same request, told by the base URL (see `place_of`): with the deployment in the path and an
+api-version, the newer v1 form with the deployment as the body's model, and Foundry's own inference address.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import NamedTuple
+from urllib.parse import parse_qs, quote, urlencode
+
+import msgspec
+
+from proxyapp.errors import NoHealthyUpstream
+from proxyapp.ir.profile import Profile
+from proxyapp.upstreams import profiles
+from proxyapp.upstreams.contract import Upstream
+from proxyapp.upstreams.openai import PATHS, OpenAI
+from proxyapp.upstreams.urls import without_endpoint
+
+DEFAULT_VERSION = "2025-04-01-preview"
+"""For addresses with a date: the newest one, which has reasoning models and Responses. What came after is v1."""
+INFERENCE_VERSION = "2024-05-01-preview"
+"""For Foundry's inference address."""
+_UNDATED = ("v1", "preview", "latest")
+"""Words for `api_version` that ask for the v1 form; the last two also go into the address."""
+_USAGE_IN_STREAMS = "2024-09-01"
+"""The first version that knows `stream_options` (the vendor's list of changes)."""
+
+_DEPLOYMENT = re.compile(r"^(?P<root>.*?/openai)/deployments(?:/(?P<name>[^/]+))?")
+_V1 = re.compile(r"^(?P<root>.*?/openai)/v1$")
+_TOKEN = re.compile(r"^eyJ[\w-]+\.[\w-]+\.[\w-]*$")
+"""An Entra token is a JWT; keys are letters and digits."""
+
+
+class Style(Enum):
+    """Ways to write an address."""
+
+    DEPLOYMENT = "…/openai/deployments/{deployment}/chat/completions?api-version=…"
+    V1 = "…/openai/v1/chat/completions"
+    INFERENCE = "…/models/chat/completions?api-version=…"
+
+
+class Place(NamedTuple):
+    """What a base URL and `api_version` say together."""
+
+    style: Style
+    root: str
+    """Up to `/openai`; of the inference address up to `/models`."""
+    deployment: str = ""
+    """The one in the address: all requests go to it, whatever a route's model is called."""
+    version: str = ""
+
+
+@functools.lru_cache(maxsize=256)
+def place_of(base_url: str, api_version: str | None) -> Place:
+    """The base URL as people write it: the resource, `/openai`, `/openai/v1`, `/openai/deployments/{name}`, the full
+    endpoint that the portal shows, with its `?api-version=`. `api_version` wins over the address."""
+    base, _, query = base_url.partition("?")
+    version = api_version or parse_qs(query).get("api-version", [""])[0]
+    base = base.rstrip("/")
+    if base.endswith(("/models", "/models/chat/completions")):
+        return Place(Style.INFERENCE, base.removesuffix("/chat/completions"), version=version or INFERENCE_VERSION)
+    base = without_endpoint(base)
+    if found := _DEPLOYMENT.match(base):
+        return Place(Style.DEPLOYMENT, found["root"], found["name"] or "", version or DEFAULT_VERSION)
+    if found := _V1.match(base):
+        return Place(Style.V1, found["root"], version=version)
+    root = base if base.endswith("/openai") else f"{base}/openai"
+    if version and version not in _UNDATED:
+        return Place(Style.DEPLOYMENT, root, version=version)
+    return Place(Style.V1, root, version=version)
+
+
+class Azure(OpenAI):
+    """As OpenAI, at the operator's resource. A key goes out as `api-key`, an Entra token as a bearer token."""
+
+    name = "azure"
+
+    def dialect(self, upstream: Upstream, caller: str) -> str:
+        """As OpenAI; an address that names one deployment, or Foundry's own, is Chat's unless `api` says otherwise."""
+        place = place_of(upstream.base_url or "", upstream.api_version)
+        only_chat = place.deployment or place.style is Style.INFERENCE
+        return super().dialect(upstream, "" if only_chat else caller)
+
+    def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
+        if not upstream.base_url:
+            raise NoHealthyUpstream(f"The upstream {upstream.name} has no base_url.", upstream=upstream.name)
+        place = place_of(upstream.base_url, upstream.api_version)
+        path = PATHS[dialect]
+        dated = "?" + urlencode({"api-version": place.version})
+        if place.style is Style.INFERENCE:
+            return f"{place.root}{path}{dated}"
+        if place.style is Style.V1:
+            return f"{place.root}/v1{path}{dated if place.version in _UNDATED[1:] else ''}"
+        if dialect == "openai-responses":  # at the resource; its deployment is the body's model
+            return f"{place.root}{path}{dated}"
+        deployment = place.deployment or quote(model, safe="")
+        return f"{place.root}/deployments/{deployment}{path}{dated}"
+
+    def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
+        headers = super().headers(upstream, None, caller)
+        if secret and _TOKEN.match(secret):
+            headers["authorization"] = f"Bearer {secret}"
+        elif secret:
+            headers["api-key"] = secret
+        return headers
+
+    def profile(self, upstream: Upstream, model: str) -> Profile:
+        """OpenAI's, by whatever of a model's name is in the route's model or in the deployment's name."""
+        place = place_of(upstream.base_url or "", upstream.api_version)
+        names = f"{model} {place.deployment}".lower()
+        if place.style is Style.INFERENCE:  # models of all makers
+            other = profiles.look_up(profiles.COMPATIBLE, names, profiles.COMPATIBLE_DEFAULT)
+            return profiles.look_up(profiles.AZURE, names, other)
+        profile = profiles.look_up(profiles.AZURE, names, profiles.AZURE_DEFAULT)
+        if place.style is Style.V1:
+            return profile
+        # What came late is refused by dated versions ("Unrecognized request argument supplied").
+        in_stream = place.version >= _USAGE_IN_STREAMS
+        return msgspec.structs.replace(profile, metadata=False, custom_tools=False, usage_in_stream=in_stream)
