@@ -21,6 +21,8 @@ urlpatterns = [
     path("models", models),
     path("v1/models/<path:name>", models),
     path("models/<path:name>", models),
+    path("v1beta/models", models),
+    path("v1beta/models/<path:name>", models),
     path("health", health),
     path("v1/health", health),
     path("health/live", health),

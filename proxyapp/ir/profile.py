@@ -8,6 +8,8 @@ from msgspec import Struct
 class Profile(Struct, kw_only=True, frozen=True):
     """What one upstream model can do. Data, from `upstreams/profiles.py`, overridable per model."""
 
+    max_input: int | None = None
+    """The most prompt tokens the model takes, for model lists; None = unknown."""
     max_output: int | None = None
     """The most output tokens the model can make; None = unknown."""
     default_max_output: int = 16384

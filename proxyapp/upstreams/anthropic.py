@@ -11,6 +11,7 @@ from proxyapp.upstreams.urls import endpoint
 
 DEFAULT_VERSION = "2023-06-01"
 """Sent when the request was translated: its sampling fields are still legal under it (reference/clients.md 1)."""
+COUNT_TOKENS = "messages/count_tokens"
 
 
 class Anthropic:
@@ -24,6 +25,11 @@ class Anthropic:
 
     def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
         return endpoint(upstream.base_url or self.default_base_url, "/messages")
+
+    def operation_url(self, upstream: Upstream, model: str, operation: str) -> str | None:
+        if operation != COUNT_TOKENS:
+            return None
+        return endpoint(upstream.base_url or self.default_base_url, f"/{operation}")
 
     def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
         headers = {"anthropic-version": caller.get("anthropic-version", DEFAULT_VERSION)}

@@ -19,7 +19,7 @@ from proxyapp.errors import NoHealthyUpstream
 from proxyapp.ir.profile import Profile
 from proxyapp.upstreams import profiles
 from proxyapp.upstreams.contract import Upstream
-from proxyapp.upstreams.openai import PATHS, OpenAI
+from proxyapp.upstreams.openai import OPERATIONS, PATHS, OpenAI
 from proxyapp.upstreams.urls import without_endpoint
 
 DEFAULT_VERSION = "2025-04-01-preview"
@@ -33,6 +33,8 @@ _USAGE_IN_STREAMS = "2024-09-01"
 
 _DEPLOYMENT = re.compile(r"^(?P<root>.*?/openai)/deployments(?:/(?P<name>[^/]+))?")
 _V1 = re.compile(r"^(?P<root>.*?/openai)/v1$")
+_DEPLOYED = OPERATIONS - {"images/variations", "moderations", "responses/input_tokens"}
+"""What a deployment offers beside inference (the official SDK's list of deployment paths)."""
 _TOKEN = re.compile(r"^eyJ[\w-]+\.[\w-]+\.[\w-]*$")
 """An Entra token is a JWT; keys are letters and digits."""
 
@@ -88,16 +90,25 @@ class Azure(OpenAI):
         return super().dialect(upstream, "" if only_chat else caller)
 
     def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
+        return self._address(upstream, model, PATHS[dialect])
+
+    def operation_url(self, upstream: Upstream, model: str, operation: str) -> str | None:
+        place = place_of(upstream.base_url or "", upstream.api_version)
+        offered = {"embeddings"} if place.style is Style.INFERENCE else _DEPLOYED
+        if operation in offered or (operation == "responses/input_tokens" and place.style is Style.V1):
+            return self._address(upstream, model, f"/{operation}")
+        return None
+
+    def _address(self, upstream: Upstream, model: str, path: str) -> str:
         if not upstream.base_url:
             raise NoHealthyUpstream(f"The upstream {upstream.name} has no base_url.", upstream=upstream.name)
         place = place_of(upstream.base_url, upstream.api_version)
-        path = PATHS[dialect]
         dated = "?" + urlencode({"api-version": place.version})
         if place.style is Style.INFERENCE:
             return f"{place.root}{path}{dated}"
         if place.style is Style.V1:
             return f"{place.root}/v1{path}{dated if place.version in _UNDATED[1:] else ''}"
-        if dialect == "openai-responses":  # at the resource; its deployment is the body's model
+        if path == PATHS["openai-responses"]:  # at the resource; its deployment is the body's model
             return f"{place.root}{path}{dated}"
         deployment = place.deployment or quote(model, safe="")
         return f"{place.root}/deployments/{deployment}{path}{dated}"

@@ -84,6 +84,12 @@ class Kind(Protocol):
         """Where an inference request in `dialect` goes. `upstream.base_url` is as the operator wrote it."""
         ...
 
+    def operation_url(self, upstream: Upstream, model: str, operation: str) -> str | None:
+        """Where an operation beside inference goes, None when servers of this kind do not offer it. `operation` is
+        what its maker calls it: the path after the version (`embeddings`, `messages/count_tokens`,
+        `images/generations`) or Gemini's verb (`countTokens`, `embedContent`)."""
+        ...
+
     def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
         """Request headers with the credential in the kind's own form. `caller`: the caller's headers that may be
         passed on (see `engine.prepare.PASSED_ON`), empty when the request was translated."""

@@ -16,5 +16,8 @@ class Demo(Anthropic):
     name = "demo"
     default_base_url = "http://127.0.0.1:8000/_demo"
 
+    def operation_url(self, upstream: Upstream, model: str, operation: str) -> str | None:
+        return None
+
     def profile(self, upstream: Upstream, model: str) -> Profile:
         return Profile(max_output=4096, thinking="both", tool_name_limit=128, call_id_limit=128, model_group="demo")

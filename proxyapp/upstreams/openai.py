@@ -12,6 +12,21 @@ from proxyapp.upstreams.urls import endpoint
 _APIS = {"chat": "openai-chat", "responses": "openai-responses"}
 PATHS = {"openai-chat": "/chat/completions", "openai-responses": "/responses"}
 """Dialect -> its path."""
+OPERATIONS = frozenset(
+    {
+        "audio/speech",
+        "audio/transcriptions",
+        "audio/translations",
+        "completions",
+        "embeddings",
+        "images/edits",
+        "images/generations",
+        "images/variations",
+        "moderations",
+        "responses/input_tokens",
+    }
+)
+"""What OpenAI's server offers beside inference, by path."""
 
 
 class OpenAI:
@@ -19,6 +34,7 @@ class OpenAI:
 
     name = "openai"
     default_base_url = "https://api.openai.com"
+    operations = OPERATIONS
 
     def dialect(self, upstream: Upstream, caller: str) -> str:
         """As `api` says; without a word from there as the caller speaks, so that nothing is translated in vain."""
@@ -28,6 +44,11 @@ class OpenAI:
 
     def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
         return endpoint(upstream.base_url or self.default_base_url, PATHS[dialect])
+
+    def operation_url(self, upstream: Upstream, model: str, operation: str) -> str | None:
+        if operation not in self.operations:
+            return None
+        return endpoint(upstream.base_url or self.default_base_url, f"/{operation}")
 
     def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
         headers = {"authorization": f"Bearer {secret}"} if secret else {}

@@ -36,8 +36,10 @@ def _claude(
     structured: bool = True,
     prefill: bool = True,
     efforts: tuple[str, ...] = ("low", "medium", "high"),
+    max_input: int | None = 200_000,
 ) -> Profile:
     return Profile(
+        max_input=max_input,
         max_output=max_output,
         thinking=thinking,
         sampling=sampling,
@@ -64,7 +66,7 @@ CLAUDE: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
         (r"claude-(sonnet|opus|haiku)-4[-.]5", _BUDGET_45),
         (r"claude-opus-4[-.]1", _claude(32_000, "budget", both_sampling=False)),
         (r"claude-opus-4[-.][78]", _CLAUDE),
-        (r"claude-(sonnet|opus)-4[-.]6", _claude(128_000, "both", prefill=False, efforts=_EFFORTS_46)),
+        (r"claude-(sonnet|opus)-4[-.]6", _claude(128_000, "both", prefill=False, efforts=_EFFORTS_46, max_input=None)),
         (r"claude-opus-4(?![-.]?\d?[-.]?[1-9]\b)", _claude(32_000, "budget", structured=False)),
         (r"claude-sonnet-4(?![-.]?\d?[-.]?[1-9]\b)", _claude(64_000, "budget", structured=False)),
         (r"claude", _CLAUDE),

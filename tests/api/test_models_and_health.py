@@ -1,10 +1,12 @@
-"""The model lists in two shapes, only what the key may use; health for machines."""
+"""The model lists in three shapes, only what the key may use; health for machines."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
+import msgspec
 import pytest
+from anthropic.types import ModelInfo
 
 from proxyapp import wiring
 from proxyapp.engine.identify import digest
@@ -50,6 +52,73 @@ async def test_xl_212_anthropics_list_comes_in_pages(serve_snapshot, app):
     assert [item["id"] for item in back["data"]] == [f"model-{i}" for i in range(15, 20)]
     assert (await ask(app, "GET", "/v1/models?limit=1000", x_api_key=KEY, **version)).json["has_more"] is False
     assert (await ask(app, "GET", "/v1/models?limit=0", x_api_key=KEY, **version)).status == 400
+
+
+async def test_anthropics_items_parse_with_the_newest_sdk_and_say_what_is_known(serve_snapshot, app):
+    claude = {
+        "claude-opus-4-6": Model(name="claude-opus-4-6", routes=(Route("claude", "claude-opus-4-6"),)),
+        "gpt-4o": Model(name="gpt-4o", routes=(Route("up", "gpt-4o"),)),
+    }
+    ups = {
+        "claude": an_upstream("claude", "http://127.0.0.1:9", "anthropic-messages"),
+        "up": an_upstream("up", "http://127.0.0.1:9"),
+    }
+    serve_snapshot(Snapshot(keys={digest(KEY): a_key()}, models=claude, upstreams=ups))
+    version = {"anthropic-version": "2023-06-01"}
+    page = (await ask(app, "GET", "/v1/models", x_api_key=KEY, **version)).json
+    opus, other = (ModelInfo.model_validate(item, strict=False) for item in page["data"])
+    assert (opus.max_tokens, opus.lifecycle, opus.line) == (128_000, "active", "opus")
+    assert opus.capabilities is not None
+    assert opus.capabilities.thinking.types.adaptive.supported
+    assert not opus.capabilities.effort.xhigh.supported
+    assert (other.capabilities, other.line, other.max_input_tokens) == (None, None, None)
+    assert other.created_at.year == 1970  # Anthropic's own word for a time that is not known
+    retired = (await ask(app, "GET", "/v1/models?lifecycle[]=retired", x_api_key=KEY, **version)).json
+    assert (retired["data"], retired["has_more"]) == ([], False)
+
+
+def gemini_paths() -> list[tuple[str, dict[str, str]]]:
+    return [
+        ("/v1beta/models", {"x-goog-api-key": KEY}),
+        ("/v1/models", {"x-goog-api-key": KEY}),
+        (f"/v1/models?key={KEY}", {}),
+        ("/v1beta/models", AUTH),
+    ]
+
+
+@pytest.mark.parametrize(("path", "headers"), gemini_paths())
+async def test_xl_211_geminis_list_names_models_as_google_does(serve_snapshot, app, path, headers):
+    known = snapshot()
+    embed = Model(name="text-embedding-3-small", routes=(Route("up", "text-embedding-3-small"),))
+    serve_snapshot(msgspec.structs.replace(known, models={**known.models, embed.name: embed}))
+    got = (await ask(app, "GET", path, **headers)).json
+    assert len(got["models"]) == 32
+    assert "nextPageToken" not in got
+    first, last = got["models"][0], got["models"][-2]
+    assert first["name"] == "models/model-00"
+    assert first["supportedGenerationMethods"] == ["generateContent", "streamGenerateContent", "countTokens"]
+    assert (last["name"], last["supportedGenerationMethods"][0]) == ("models/text-embedding-3-small", "embedContent")
+
+
+async def test_geminis_list_comes_in_pages(serve_snapshot, app):
+    serve_snapshot(snapshot())
+    first = (await ask(app, "GET", "/v1beta/models?pageSize=20", **AUTH)).json
+    assert (len(first["models"]), first["nextPageToken"]) == (20, "model-19")
+    second = (await ask(app, "GET", f"/v1beta/models?pageSize=20&pageToken={first['nextPageToken']}", **AUTH)).json
+    assert [m["name"] for m in first["models"] + second["models"]][-1] == "models/vendor/with/slashes"
+    assert "nextPageToken" not in second
+    assert (await ask(app, "GET", "/v1beta/models?pageToken=made-up", **AUTH)).status == 400
+    assert (await ask(app, "GET", "/v1beta/models?pageSize=0", **AUTH)).status == 400
+
+
+async def test_one_model_in_geminis_shape(serve_snapshot, app):
+    serve_snapshot(snapshot())
+    got = await ask(app, "GET", "/v1beta/models/claude-sonnet-4-5", **AUTH)
+    assert got.json["name"] == "models/claude-sonnet-4-5"
+    assert (
+        (await ask(app, "GET", "/v1/models/vendor/with/slashes", x_goog_api_key=KEY)).json["name"].endswith("slashes")
+    )
+    assert (await ask(app, "GET", "/v1beta/models/nope", **AUTH)).status == 404
 
 
 async def test_one_model_also_with_slashes_in_its_name(serve_snapshot, app):

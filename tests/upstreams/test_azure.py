@@ -146,3 +146,21 @@ def test_models_of_other_makers_at_foundrys_address_take_the_older_limit():
     inference = an_azure(f"{FOUNDRY}/models")
     assert AZURE.profile(inference, "Llama-3.3-70B-Instruct").max_tokens_field == "max_tokens"
     assert AZURE.profile(inference, "gpt-4o").max_tokens_field == "max_completion_tokens"
+
+
+def test_other_operations_stand_where_inference_does():
+    def address(base: str, operation: str) -> str | None:
+        return KINDS["azure"].operation_url(Upstream(name="u", kind="azure", base_url=base), "small", operation)
+
+    resource = "https://r.openai.azure.com"
+    dated = "?api-version=2025-04-01-preview"
+    assert address(resource, "embeddings") == f"{resource}/openai/v1/embeddings"
+    assert address(f"{resource}/openai/deployments{dated}", "embeddings") == (
+        f"{resource}/openai/deployments/small/embeddings{dated}"
+    )
+    assert address(f"{resource}/openai/deployments/big/chat/completions{dated}", "audio/speech") == (
+        f"{resource}/openai/deployments/big/audio/speech{dated}"
+    )
+    assert address(f"{resource}/models", "embeddings") == f"{resource}/models/embeddings?api-version=2024-05-01-preview"
+    assert address(f"{resource}/models", "audio/speech") is None
+    assert address(resource, "moderations") is None

@@ -72,3 +72,17 @@ def test_reasoning_models_of_openai_take_no_sampling():
     assert not openai.profile(Upstream(name="u", kind="openai"), "gpt-5.2").sampling
     assert openai.profile(Upstream(name="u", kind="openai"), "gpt-4o").sampling
     assert openai.profile(Upstream(name="u", kind="openai"), "gpt-4o").max_tokens_field == "max_completion_tokens"
+
+
+def test_other_operations_than_inference_have_addresses_where_the_kind_offers_them():
+    def address(kind: str, operation: str, base: str | None = None) -> str | None:
+        return KINDS[kind].operation_url(Upstream(name="u", kind=kind, base_url=base), "m", operation)
+
+    assert address("openai", "images/generations") == "https://api.openai.com/v1/images/generations"
+    assert address("openai", "rerank") is None
+    assert address("openai_compatible", "rerank", "http://h/v1/chat/completions") == "http://h/v1/rerank"
+    assert address("anthropic", "messages/count_tokens") == "https://api.anthropic.com/v1/messages/count_tokens"
+    assert address("anthropic", "embeddings") is None
+    assert address("demo", "messages/count_tokens") is None
+    with pytest.raises(NoHealthyUpstream):
+        address("openai_compatible", "embeddings")
