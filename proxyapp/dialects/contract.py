@@ -75,6 +75,8 @@ class ClientSide(Struct, kw_only=True):
     """The caller's request headers, lower case (`anthropic-version`, `anthropic-beta`, ...)."""
     asked: Peek | None = None
     """Model and stream switch where the address tells them and not the body (Gemini)."""
+    continues: str | None = None
+    """Id of the earlier answer that this request goes on from, where the engine has put its history into the body."""
 
 
 class UpstreamSide(Struct, kw_only=True):

@@ -132,6 +132,8 @@ class Request(Struct, kw_only=True):
     """The caller used Chat's old `functions`; its answers carry `function_call`."""
     extras: dict[str, Any] = field(default_factory=dict)
     """Top-level fields of the caller's dialect that have no place above, by their own names."""
+    echo: dict[str, Any] = field(default_factory=dict)
+    """What answers in the caller's dialect repeat of its request, as it was sent (Responses)."""
 
     def word(self, setting: str) -> str:
         """The caller's own name of a setting: `max_tokens`, `reasoning`, `format`, `stop`, `n`, `cache`, `parallel`,

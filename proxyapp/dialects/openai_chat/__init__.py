@@ -18,9 +18,10 @@ from proxyapp.dialects.contract import (
     Tap,
     UpstreamSide,
 )
-from proxyapp.dialects.openai_chat import answer, errors, passthrough, render, request, response
+from proxyapp.dialects.openai_chat import answer, passthrough, render, request, response
 from proxyapp.dialects.openai_chat.decode import ChatDecoder
 from proxyapp.dialects.openai_chat.encode import ChatEncoder
+from proxyapp.dialects.openai_chat.errors import ERRORS
 from proxyapp.dialects.openai_chat.tables import NAME
 from proxyapp.errors import GatewayError, UpstreamFault
 from proxyapp.ir.request import Request
@@ -48,7 +49,7 @@ class OpenAIChat:
         return ChatEncoder(request, side)
 
     def render_error(self, error: GatewayError, request_id: str) -> tuple[int, dict[str, Any]]:
-        return errors.render_error(error, request_id)
+        return ERRORS.render(error)
 
     def render_request(self, request: Request, side: UpstreamSide) -> dict[str, Any]:
         return render.render_request(request, side)
@@ -60,7 +61,7 @@ class OpenAIChat:
         return ChatDecoder(side)
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
-        return errors.parse_error(status, headers, body)
+        return ERRORS.parse(status, headers, body)
 
     def patch(self, body: Body, model: str, side: UpstreamSide) -> bytes:
         return passthrough.patch(body, model, side)

@@ -8,11 +8,12 @@ from msgspec import Struct, field
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import ClientSide
+from proxyapp.dialects.openai.media import as_data_url
+from proxyapp.dialects.openai.tables import TIER_OF, TIERS
 from proxyapp.dialects.openai_chat import details
 from proxyapp.dialects.openai_chat.assistant import full_name
 from proxyapp.dialects.openai_chat.extras import annotation_of
-from proxyapp.dialects.openai_chat.media import as_data_url
-from proxyapp.dialects.openai_chat.tables import FINISH_WORD, NAME, TIER_OF, TIERS
+from proxyapp.dialects.openai_chat.tables import FINISH_WORD, NAME
 from proxyapp.dialects.openai_chat.usage import render_usage
 from proxyapp.errors import UpstreamBroken
 from proxyapp.ir import parts as p

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import UpstreamSide
+from proxyapp.dialects.openai.custom import unwrapped
 from proxyapp.dialects.openai_chat.messages import arguments_text
 from proxyapp.dialects.openai_chat.tables import NAME
 from proxyapp.ir import events as ev
@@ -194,17 +195,3 @@ def _fragment(raw: dict[str, Any]) -> _Fragment:
         kind="custom" if is_custom else "function",
         meta={NAME: {"extra_content": extra}} if isinstance(extra, dict) else {},
     )
-
-
-def unwrapped(arguments: str) -> str:
-    """The free text of a custom tool that was sent as a function with one `input` string.
-
-    Models also use other names for the one string (7.7); anything else is taken as the text itself.
-    """
-    found = jsonio.try_object(arguments)
-    if found is None:
-        return arguments
-    if isinstance(found.get("input"), str):
-        return str(found["input"])
-    values = list(found.values())
-    return values[0] if len(values) == 1 and isinstance(values[0], str) else arguments

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from proxyapp.dialects.openai.fields import as_record, record, text, wrong
 from proxyapp.dialects.openai_chat import media
-from proxyapp.dialects.openai_chat.fields import as_record, record, text, wrong
 from proxyapp.dialects.openai_chat.tables import NAME
 from proxyapp.ir.parts import Opaque, Part, Reasoning, Refusal, Text
 

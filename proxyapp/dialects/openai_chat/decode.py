@@ -11,13 +11,15 @@ from typing import Any
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.dialects.openai_chat import details, errors
+from proxyapp.dialects.openai.fields import as_text
+from proxyapp.dialects.openai_chat import details
 from proxyapp.dialects.openai_chat.calls import Calls
 from proxyapp.dialects.openai_chat.content import thinking_text
+from proxyapp.dialects.openai_chat.errors import ERRORS
 from proxyapp.dialects.openai_chat.extras import AudioPieces, citation_of, image_of
 from proxyapp.dialects.openai_chat.tables import FAILED_FINISH, FINISH
 from proxyapp.dialects.openai_chat.usage import parse_usage
-from proxyapp.dialects.openai_chat.wire import UNREADABLE, Choice, Chunk, Delta, as_text, decode_chunk
+from proxyapp.dialects.openai_chat.wire import UNREADABLE, Choice, Chunk, Delta, decode_chunk
 from proxyapp.dialects.sse import Frame
 from proxyapp.errors import UpstreamBroken, UpstreamFault
 from proxyapp.ir import events as ev
@@ -59,7 +61,7 @@ class ChatDecoder:
         if data == b"[DONE]" or data.strip() == b"[DONE]":
             return self.close()
         if frame.event == "error":
-            return self._fail(errors.of_error_event(data))
+            return self._fail(ERRORS.of_event(data))
         try:
             chunk = decode_chunk(data)
         except UNREADABLE:
@@ -77,7 +79,7 @@ class ChatDecoder:
     def take(self, chunk: Chunk) -> list[ev.Event]:
         """One frame's content as events."""
         if chunk.error:
-            return self._fail(errors.reported(chunk.error))
+            return self._fail(ERRORS.reported(chunk.error))
         events: list[ev.Event] = []
         if counts := chunk.counts():
             self._usage = parse_usage(counts) or self._usage
@@ -248,7 +250,7 @@ class ChatDecoder:
         word = as_text(choice.finish_reason)
         if word in FAILED_FINISH:
             reason = choice.error or "The upstream ended the answer with an error."
-            events += self._fail(errors.reported(reason))
+            events += self._fail(ERRORS.reported(reason))
             return
         self._flush(events)
         self._finish = Finish(kind=self._kind_of(word), raw=word)

@@ -21,7 +21,7 @@ from proxyapp.dialects.openai_chat.answer import (
     no_answer,
 )
 from proxyapp.dialects.openai_chat.assistant import full_name
-from proxyapp.dialects.openai_chat.errors import error_object
+from proxyapp.dialects.openai_chat.errors import ERRORS
 from proxyapp.dialects.openai_chat.extras import annotation_of
 from proxyapp.dialects.openai_chat.tables import NAME
 from proxyapp.dialects.openai_chat.usage import render_usage
@@ -67,7 +67,7 @@ class ChatEncoder:
     def fail(self, error: GatewayError) -> bytes:
         """The error frame. No `[DONE]` follows: that would be a proper end."""
         self._ended = True
-        return b"data: " + jsonio.encode({"error": error_object(error)}) + b"\n\n"
+        return b"data: " + jsonio.encode({"error": ERRORS.body_of(error)}) + b"\n\n"
 
     def _frame(self, event: ev.Started) -> None:
         """What is the same in every chunk."""

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from typing import Any
 
-from proxyapp.dialects.openai_chat.fields import record, text, wrong
-from proxyapp.dialects.openai_chat.tables import AUDIO_MIME, MIME_OF_SUFFIX
+from proxyapp.dialects.openai.fields import record, text, wrong
+from proxyapp.dialects.openai.media import clean_base64, image_source, inline_file
+from proxyapp.dialects.openai_chat.tables import AUDIO_MIME
 from proxyapp.ir.parts import Audio, Document, Image, Part, Source
-
-_DATA_URL = re.compile(r"data:([^;,]*)((?:;[^;,]*)*?);base64,", re.IGNORECASE)
-_BLANKS = re.compile(r"\s+")
-_MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"%PDF", "application/pdf"),
-)
-_TEXT_MIMES = {"application/json", "application/xml", "application/yaml"}
 
 
 def read_image(part: dict[str, Any], path: str) -> Part:
@@ -29,23 +17,10 @@ def read_image(part: dict[str, Any], path: str) -> Part:
     url = text(spec, "url", f"{path}.image_url")
     if not url:
         raise wrong(f"{path}.image_url.url", "given: a http(s) address or a data URL")
-    source = _image_source(url, f"{path}.image_url.url")
+    source = image_source(url, f"{path}.image_url.url")
     if source.mime == "application/pdf":
         return Document(source=source)
     return Image(source=source, detail=text(spec, "detail", f"{path}.image_url"))
-
-
-def _image_source(url: str, path: str) -> Source:
-    if url.partition(":")[0].lower() in ("http", "https", "gs"):
-        return Source(kind="url", data=url)
-    found = data_url(url, path)
-    if found is None:
-        raise wrong(path, "a http(s) address or a base64 data URL")
-    mime, data = found
-    mime = sniffed(data) or mime
-    if not mime:
-        raise wrong(path, "a data URL that names its media type")
-    return Source(kind="base64", data=data, mime=mime)
 
 
 def read_audio(part: dict[str, Any], path: str) -> Part:
@@ -67,62 +42,4 @@ def read_file(part: dict[str, Any], path: str) -> Part:
     raw = text(spec, "file_data", at)
     if not raw:
         raise wrong(at, "an object with `file_data` or `file_id`")
-    mime, data = data_url(raw, f"{at}.file_data") or ("", clean_base64(raw, f"{at}.file_data"))
-    mime = sniffed(data) or mime or MIME_OF_SUFFIX.get((name or "").rpartition(".")[2].lower(), "application/pdf")
-    if mime.startswith("image/"):
-        return Image(source=Source(kind="base64", data=data, mime=mime))
-    return Document(source=_document_source(data, mime), title=name)
-
-
-def _document_source(data: str, mime: str) -> Source:
-    words = as_text(data) if mime.startswith("text/") or mime in _TEXT_MIMES else None
-    if words is None:
-        return Source(kind="base64", data=data, mime=mime)
-    return Source(kind="text", data=words, mime="text/plain")
-
-
-def data_url(url: str, path: str) -> tuple[str, str] | None:
-    """(media type or "", standard base64) of a data URL; None when it is none. Raises BadRequest for bad base64."""
-    match = _DATA_URL.match(url)
-    if match is None:
-        return None
-    mime = match.group(1).strip().lower()
-    return "image/jpeg" if mime == "image/jpg" else mime, clean_base64(url[match.end() :], path)
-
-
-def clean_base64(data: str, path: str) -> str:
-    """Standard alphabet, padded, no line breaks. Raises BadRequest when it is not base64, or empty."""
-    if not data.isascii():
-        raise wrong(path, "base64")
-    clean = _BLANKS.sub("", data).translate({45: "+", 95: "/"}).rstrip("=")
-    clean += "=" * (-len(clean) % 4)
-    try:
-        if clean and base64.b64decode(clean, validate=True):
-            return clean
-    except (binascii.Error, ValueError):
-        pass
-    raise wrong(path, "base64")
-
-
-def sniffed(data: str) -> str | None:
-    """The media type its first bytes show, for the kinds that upstreams check; None = not one of them."""
-    try:
-        head = base64.b64decode(data[:64])
-    except (binascii.Error, ValueError):
-        return None
-    for magic, mime in _MAGIC:
-        if head.startswith(magic):
-            return mime
-    return "image/webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
-
-
-def as_text(data: str) -> str | None:
-    """Base64 of UTF-8 text as that text; None when it is not."""
-    try:
-        return base64.b64decode(data).decode()
-    except (binascii.Error, ValueError):
-        return None
-
-
-def as_data_url(source: Source) -> str:
-    return f"data:{source.mime or 'application/octet-stream'};base64,{source.data}"
+    return inline_file(raw, name, f"{at}.file_data")

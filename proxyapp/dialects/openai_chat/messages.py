@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from proxyapp.dialects import jsonio
+from proxyapp.dialects.openai.fields import as_record, listing, needed_text, path_of, record, text, wrong
 from proxyapp.dialects.openai_chat import details
 from proxyapp.dialects.openai_chat.content import read_content, read_texts
-from proxyapp.dialects.openai_chat.fields import as_record, listing, needed_text, path_of, record, text, wrong
 from proxyapp.dialects.openai_chat.tables import AUTHOR_ROLES, NAME
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.ir.parts import Audio, Part, Reasoning, Refusal, Source, Text, ToolCall, ToolResult

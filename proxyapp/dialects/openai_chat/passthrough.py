@@ -9,10 +9,12 @@ from msgspec import Raw, Struct
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import Body, Glimpse, UpstreamSide
-from proxyapp.dialects.openai_chat import details, errors
+from proxyapp.dialects.openai.fields import as_text
+from proxyapp.dialects.openai_chat import details
+from proxyapp.dialects.openai_chat.errors import ERRORS
 from proxyapp.dialects.openai_chat.tables import FAILED_FINISH, FINISH
 from proxyapp.dialects.openai_chat.usage import parse_usage
-from proxyapp.dialects.openai_chat.wire import UNREADABLE, Choice, Chunk, Delta, as_text, decode_chunk
+from proxyapp.dialects.openai_chat.wire import UNREADABLE, Choice, Chunk, Delta, decode_chunk
 from proxyapp.dialects.signatures import PREFIX, is_sealed
 from proxyapp.dialects.sse import Frame
 from proxyapp.errors import BadRequest, UpstreamBroken
@@ -139,7 +141,7 @@ class ChatTap:
             self.is_done = True
             return True
         if frame.event == "error":
-            self.glimpse.error = errors.of_error_event(data)
+            self.glimpse.error = ERRORS.of_event(data)
             return True
         try:
             chunk = decode_chunk(data)
@@ -155,7 +157,7 @@ class ChatTap:
         if counts := chunk.counts():
             glimpse.usage = parse_usage(counts) or glimpse.usage
         if chunk.error:
-            glimpse.error = errors.reported(chunk.error)
+            glimpse.error = ERRORS.reported(chunk.error)
         for choice in chunk.choices or ():
             self._take_choice(choice)
 
@@ -167,7 +169,7 @@ class ChatTap:
             # Not the end yet: the usage chunk and [DONE] follow. A stream without [DONE] is judged by the finish.
             self.glimpse.finish = finish_of(choice)
             if self.glimpse.finish.raw in FAILED_FINISH and self.glimpse.error is None:
-                self.glimpse.error = errors.reported(choice.error or "The upstream ended the answer with an error.")
+                self.glimpse.error = ERRORS.reported(choice.error or "The upstream ended the answer with an error.")
 
 
 def _asked_for_usage(body: Body) -> bool:
@@ -198,7 +200,7 @@ def glimpse(answer: bytes) -> Glimpse:
     except UNREADABLE:
         return Glimpse(error=_reported_in(answer) or UpstreamBroken("The upstream's answer is no chat completion."))
     if chunk.error:
-        return Glimpse(error=errors.reported(chunk.error, answer))
+        return Glimpse(error=ERRORS.reported(chunk.error, answer))
     choice = chunk.first_choice()
     if choice is None:
         return Glimpse(error=UpstreamBroken("The upstream's answer holds no choice."))
@@ -207,7 +209,7 @@ def glimpse(answer: bytes) -> Glimpse:
         model=as_text(chunk.model) or None,
         usage=parse_usage(chunk.counts()),
         finish=finish_of(choice) if choice.finish_reason else None,
-        error=errors.reported(choice.error or "The upstream ended the answer with an error.")
+        error=ERRORS.reported(choice.error or "The upstream ended the answer with an error.")
         if as_text(choice.finish_reason) in FAILED_FINISH
         else None,
     )
@@ -219,4 +221,4 @@ def _reported_in(answer: bytes) -> Any:
     except BadRequest:
         return None
     error = value.get("error") if isinstance(value, dict) else None
-    return errors.reported(error, answer) if error else None
+    return ERRORS.reported(error, answer) if error else None

@@ -8,8 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.dialects.openai_chat.media import as_data_url, as_text
-from proxyapp.dialects.openai_chat.tables import AUDIO_FORMAT, BREAKPOINT_TTL, NAME
+from proxyapp.dialects.openai.media import as_data_url, as_text
+from proxyapp.dialects.openai.tables import BREAKPOINT_TTL
+from proxyapp.dialects.openai_chat.tables import AUDIO_FORMAT, NAME
 from proxyapp.ir import parts as p
 
 Item = dict[str, Any]

@@ -5,30 +5,19 @@ Rules: reference/translation.md 2.4, 2.6, 2.7 and 6.2.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import Any
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.dialects.openai_chat.schemas import satisfies_strict
-from proxyapp.dialects.openai_chat.tables import (
-    EFFORT_OF_BUDGET,
-    EFFORTS,
-    NAME,
-    REFUSED_EXTRAS,
-    SILENT_EXTRAS,
-    TIER_OF,
-    TIERS,
-)
+from proxyapp.dialects.openai.settings import effort, end_user, schema_spec
+from proxyapp.dialects.openai.tables import TIER_OF, TIERS
+from proxyapp.dialects.openai_chat.tables import NAME, REFUSED_EXTRAS, SILENT_EXTRAS
 from proxyapp.errors import Unsupported
-from proxyapp.ir.request import Format, ReasoningSettings, Request
+from proxyapp.ir.request import Request
 
 Fields = dict[str, Any]
 
 _COPIED = ("seed", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs")
-_ILLEGAL_NAME = re.compile(r"[^a-zA-Z0-9_-]")
-_END_USER_LIMIT = 64
 
 
 def render_settings(request: Request, side: UpstreamSide) -> Fields:
@@ -37,7 +26,7 @@ def render_settings(request: Request, side: UpstreamSide) -> Fields:
         **_limits(request, side),
         **_sampling(request, side),
         **_reasoning(request, side),
-        **_identity(request, side),
+        **end_user(request, side, own=request.client_dialect == NAME),
         **_openai_only(request, side),
     }
 
@@ -84,52 +73,8 @@ def _sampling(request: Request, side: UpstreamSide) -> Fields:
 
 
 def _reasoning(request: Request, side: UpstreamSide) -> Fields:
-    wanted = request.reasoning
-    if wanted is None:
-        return {}
-    path = request.word("reasoning")
-    if not side.profile.reasoning_effort:
-        if wanted.mode != "off":
-            side.drop(path, "The model takes no reasoning settings.")
-        return {}
-    if wanted.mode == "between_tools":
-        side.drop(path, "Chat cannot say when to think.")
-    word = _effort_word(wanted)
-    if word is None:
-        return {}
-    fitted = fit_effort(word, side.profile.efforts)
-    if fitted != word and (word, fitted) != ("minimal", "low"):
-        side.drop(path, f"Effort '{word}' was sent as '{fitted}', the nearest the model takes.", dropped=False)
-    return {"reasoning_effort": fitted}
-
-
-def _effort_word(wanted: ReasoningSettings) -> str | None:
-    """None = leave it to the model."""
-    if wanted.mode == "off":
-        return "none"
-    if wanted.effort is not None or wanted.mode != "budget" or wanted.budget is None:
-        return wanted.effort
-    return next((word for most, word in EFFORT_OF_BUDGET if wanted.budget <= most), "xhigh")
-
-
-def fit_effort(word: str, taken: tuple[str, ...]) -> str:
-    """The same word where the model takes it, else the next lower one, else its lowest; unknown words as they are."""
-    if word in taken or word not in EFFORTS or not taken:
-        return word
-    place = EFFORTS.index(word)
-    known = sorted((EFFORTS.index(each), each) for each in taken if each in EFFORTS)
-    lower = [each for index, each in known if index < place]
-    return lower[-1] if lower else known[0][1] if known else word
-
-
-def _identity(request: Request, side: UpstreamSide) -> Fields:
-    user = request.end_user
-    if not user:
-        return {}
-    foreign = request.client_dialect != NAME
-    if len(user) > _END_USER_LIMIT or (foreign and (user.startswith("{") or "@" in user)):
-        user = hashlib.sha256(user.encode()).hexdigest()  # cutting could join two users; JSON and mail are personal
-    return {"safety_identifier" if side.profile.safety_identifier else "user": user}
+    word = effort(request, side)
+    return {} if word is None else {"reasoning_effort": word}
 
 
 def _openai_only(request: Request, side: UpstreamSide) -> Fields:
@@ -164,7 +109,7 @@ def render_format(request: Request, side: UpstreamSide) -> tuple[Fields, list[st
     profile = side.profile
     path = request.word("format")
     if wanted.kind == "json_schema" and profile.structured_output:
-        return {"response_format": {"type": "json_schema", "json_schema": _json_schema(request, wanted, side)}}, []
+        return {"response_format": {"type": "json_schema", "json_schema": schema_spec(request, wanted, side)}}, []
     if wanted.kind == "text":
         return {"response_format": {"type": "text"}} if request.client_dialect == NAME else {}, []
     lines = []
@@ -174,26 +119,6 @@ def render_format(request: Request, side: UpstreamSide) -> tuple[Fields, list[st
     if wanted.kind == "json_schema":
         lines.append(f"It must match this JSON Schema:\n{jsonio.text(wanted.schema or {})}")
     return ({"response_format": {"type": "json_object"}} if profile.json_object else {}), lines
-
-
-def _json_schema(request: Request, wanted: Format, side: UpstreamSide) -> Fields:
-    """Never tightened: optional properties stay optional, at the price of strict (2.6, rule 3)."""
-    schema = wanted.schema or {}
-    spec: Fields = {"name": _ILLEGAL_NAME.sub("_", wanted.name or "response")[:64] or "response"}
-    if wanted.description is not None:
-        spec["description"] = wanted.description
-    spec["schema"] = schema
-    if wanted.strict is not None:
-        spec["strict"] = wanted.strict
-    elif wanted.always_held:
-        spec["strict"] = satisfies_strict(schema)
-        if not spec["strict"]:
-            side.drop(
-                request.word("format"),
-                "Sent as not strict: the schema does not keep OpenAI's rules for strict.",
-                dropped=False,
-            )
-    return spec
 
 
 def render_extras(request: Request, side: UpstreamSide, body: Fields) -> Fields:

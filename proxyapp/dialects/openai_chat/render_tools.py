@@ -6,14 +6,14 @@ from typing import Any
 
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.dialects.naming import wire_names
+from proxyapp.dialects.openai.custom import WRAPPED_SCHEMA, guidance
+from proxyapp.dialects.openai.schemas import parameters, satisfies_strict
 from proxyapp.dialects.openai_chat.assistant import full_name
-from proxyapp.dialects.openai_chat.schemas import parameters, satisfies_strict
 from proxyapp.dialects.openai_chat.tables import NAME
 from proxyapp.ir.parts import ToolCall
 from proxyapp.ir.request import Request, ServerTool, Tool, ToolChoice
 
 _WORDS = {"auto": "auto", "none": "none", "any": "required"}
-_WRAPPED_SCHEMA = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 _FILTERS = ("allowed_domains", "blocked_domains")
 
 
@@ -53,7 +53,7 @@ def _offered(tools: list[Tool], choice: ToolChoice | None, side: UpstreamSide) -
     if choice is None or choice.mode != "allowed" or side.profile.metadata:
         return tools
     side.drop("tool_choice", "The allowed tools alone were sent: the upstream cannot be told a subset.", dropped=False)
-    return [tool for tool in tools if tool.name in choice.names]
+    return [tool for tool in tools if full_name(tool.name, tool.namespace) in choice.names]
 
 
 def _function(tool: Tool, side: UpstreamSide, names: dict[str, str]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _custom(tool: Tool, side: UpstreamSide, names: dict[str, str]) -> dict[str, 
     name = names[full_name(tool.name, tool.namespace)]
     if not side.profile.custom_tools:
         side.wrapped_tools.add(full_name(tool.name, tool.namespace))
-        function = {"name": name, "description": _guidance(tool), "parameters": _WRAPPED_SCHEMA}
+        function = {"name": name, "description": guidance(tool), "parameters": WRAPPED_SCHEMA}
         return {"type": "function", "function": function}
     spec: dict[str, Any] = {"name": name}
     if tool.description is not None:
@@ -87,15 +87,6 @@ def _format(grammar: dict[str, Any]) -> dict[str, Any]:
     if grammar.get("type") != "grammar" or "grammar" in grammar:
         return grammar
     return {"type": "grammar", "grammar": {key: value for key, value in grammar.items() if key != "type"}}
-
-
-def _guidance(tool: Tool) -> str:
-    lines = [tool.description] if tool.description else []
-    lines.append("Put the raw text into `input`, as it is: it is not JSON.")
-    if tool.grammar and tool.grammar.get("definition"):
-        lines.append(f"The text must match this {tool.grammar.get('syntax', '')} grammar:")
-        lines.append(str(tool.grammar["definition"]))
-    return "\n".join(lines)
 
 
 def _choice(choice: ToolChoice | None, side: UpstreamSide, tools: list[Tool], names: dict[str, str]) -> dict[str, Any]:

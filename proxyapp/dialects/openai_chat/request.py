@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxyapp.dialects.contract import Body, ClientSide, Peek
-from proxyapp.dialects.openai_chat.fields import flag, needed_text
+from proxyapp.dialects.openai.fields import flag, needed_text
 from proxyapp.dialects.openai_chat.messages import MessageReader
 from proxyapp.dialects.openai_chat.settings import read_settings
 from proxyapp.dialects.openai_chat.tables import MODELLED, NAME, WORDS

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.dialects.openai_chat import errors
 from proxyapp.dialects.openai_chat.decode import ChatDecoder
+from proxyapp.dialects.openai_chat.errors import ERRORS
 from proxyapp.dialects.openai_chat.tables import NAME
 from proxyapp.dialects.openai_chat.wire import Choice, Chunk
 from proxyapp.errors import UpstreamBroken
@@ -19,7 +19,7 @@ from proxyapp.ir.response import Response
 def parse_response(body: dict[str, Any], side: UpstreamSide) -> Response:
     """Raises UpstreamRefused for an error inside a 200, UpstreamBroken for anything that is no answer."""
     if body.get("error"):
-        raise errors.reported(body["error"])
+        raise ERRORS.reported(body["error"])
     try:
         chunk = msgspec.convert(body, Chunk)
     except msgspec.ValidationError as exc:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxyapp.dialects.openai.fields import flag, listing, needed_text, number, record, text, whole, wrong
 from proxyapp.dialects.openai_chat.content import cache_point
-from proxyapp.dialects.openai_chat.fields import flag, listing, needed_text, number, record, text, whole, wrong
 from proxyapp.ir.request import Format, ReasoningSettings, Request
 
 _FORMATS = ("text", "json_object", "json_schema")

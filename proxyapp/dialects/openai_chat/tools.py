@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from proxyapp.dialects.openai_chat.content import cache_point
-from proxyapp.dialects.openai_chat.fields import (
+from proxyapp.dialects.openai.fields import (
     as_record,
     flag,
     listing,
@@ -14,6 +13,7 @@ from proxyapp.dialects.openai_chat.fields import (
     text,
     wrong,
 )
+from proxyapp.dialects.openai_chat.content import cache_point
 from proxyapp.dialects.openai_chat.tables import NAME
 from proxyapp.ir.request import Request, ServerTool, Tool, ToolChoice
 

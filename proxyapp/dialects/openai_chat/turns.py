@@ -11,9 +11,10 @@ from msgspec import Struct, field
 
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.dialects.naming import wire_id
+from proxyapp.dialects.openai.tables import MOST_BREAKPOINTS
 from proxyapp.dialects.openai_chat.assistant import assistant_message
 from proxyapp.dialects.openai_chat.render_parts import Item, PartRenderer, plain, text_item
-from proxyapp.dialects.openai_chat.tables import MOST_BREAKPOINTS, NAME
+from proxyapp.dialects.openai_chat.tables import NAME
 from proxyapp.ir import parts as p
 from proxyapp.ir.request import Request, Turn
 

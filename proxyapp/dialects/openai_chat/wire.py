@@ -64,18 +64,7 @@ class Chunk(Struct):
         return self.usage
 
 
-_LARGEST = 2**63
-"""Python refuses to write out numbers of thousands of digits."""
-
 decode_chunk = msgspec.json.Decoder(Chunk).decode
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What `decode_chunk` raises for bytes that are no answer (ValidationError is a DecodeError)."""
-
-
-def as_text(value: Any) -> str:
-    """An id, a model name, a code: text where the server sent text or a number; "" for anything else."""
-    if isinstance(value, str):
-        return value
-    is_number = isinstance(value, int | float) and abs(value) < _LARGEST
-    return str(value) if is_number and not isinstance(value, bool) else ""

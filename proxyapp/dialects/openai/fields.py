@@ -6,6 +6,9 @@ from typing import Any
 
 from proxyapp.errors import BadRequest
 
+_LARGEST = 2**63
+"""Python refuses to write out numbers of thousands of digits."""
+
 
 def path_of(at: str, name: str | int) -> str:
     """`messages.2` + `content` -> `messages.2.content`."""
@@ -77,3 +80,11 @@ def as_record(value: Any, path: str) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     raise wrong(path, "an object")
+
+
+def as_text(value: Any) -> str:
+    """An id, a model name, a code: text where the server sent text or a number; "" for anything else."""
+    if isinstance(value, str):
+        return value
+    is_number = isinstance(value, int | float) and abs(value) < _LARGEST
+    return str(value) if is_number and not isinstance(value, bool) else ""

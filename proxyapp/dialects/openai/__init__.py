@@ -1,0 +1,1 @@
+"""What OpenAI's two dialects (Chat Completions and Responses) have in common. No dialect by itself."""
