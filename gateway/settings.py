@@ -87,6 +87,8 @@ HISTORY_BODIES = env.choice("HISTORY_BODIES", "all", ("all", "errors", "none"))
 LOG_RETENTION_DAYS = env.integer("LOG_RETENTION_DAYS", 30, 0, 36500)
 DRAGOMAN_HISTORY_BODY_KB = env.integer("DRAGOMAN_HISTORY_BODY_KB", 256, 1, 10**6)
 """Cap of one stored layer."""
+DRAGOMAN_REASONING_HOURS = env.integer("DRAGOMAN_REASONING_HOURS", 24, 0, 24 * 365)
+"""How long reasoning proofs are remembered for callers that cannot keep them."""
 DRAGOMAN_JOURNAL_MAX_MB = env.integer("DRAGOMAN_JOURNAL_MAX_MB", 1024, 1, 10**6)
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), str.upper)

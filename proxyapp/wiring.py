@@ -18,9 +18,12 @@ from msgspec import Struct
 
 from proxyapp.config.address import own_address
 from proxyapp.config.watch import Watcher
+from proxyapp.conversations.desk import Desk
+from proxyapp.conversations.proofs import ProofShelf
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.core import Engine
 from proxyapp.engine.journal import Journal
+from proxyapp.engine.memory import Memory
 from proxyapp.engine.settings import EngineSettings
 from proxyapp.engine.snapshot import Credential, Snapshot
 from proxyapp.engine.transport import Transport
@@ -36,6 +39,7 @@ class Worker(Struct):
     watcher: Watcher
     journal: Journal
     writer: Writer
+    desk: Desk
     started: float
     """Unix seconds."""
 
@@ -117,12 +121,14 @@ def unusual_secrets(snapshot: Snapshot) -> list[str]:
 
 def _build() -> Worker:
     directory = journal_directory()
+    desk = Desk()
     journal = Journal(directory, redact, max_total_bytes=settings.DRAGOMAN_JOURNAL_MAX_MB * 2**20)
     engine = Engine(
         settings=_engine_settings(),
         books=journal,
         sealer=Sealer(derived_key("reasoning proofs")),
         transport=Transport(max_answer_bytes=settings.DRAGOMAN_MAX_ANSWER_MB * 2**20),
+        memory=Memory(_shelf(desk)),
     )
 
     def put_in_force(snapshot: Snapshot) -> None:
@@ -133,7 +139,7 @@ def _build() -> Worker:
     watcher.start(initial=True)
     writer = Writer(directory, journal)
     writer.start()
-    return Worker(os.getpid(), engine, watcher, journal, writer, time.time())
+    return Worker(os.getpid(), engine, watcher, journal, writer, desk, time.time())
 
 
 def _engine_settings() -> EngineSettings:
@@ -148,5 +154,11 @@ def _engine_settings() -> EngineSettings:
 
 def _stop_threads(worker: Worker) -> None:
     worker.watcher.stop()
+    worker.desk.close()
     worker.journal.close()
     worker.writer.stop(flush=True, timeout=10)
+
+
+def _shelf(desk: Desk) -> ProofShelf | None:
+    hours = settings.DRAGOMAN_REASONING_HOURS
+    return ProofShelf(desk, hours) if hours else None

@@ -86,6 +86,8 @@ async def _try_route(
         try:
             return await _try_once(target, keys[0], preparation, transport, exchange, use, stream=stream)
         except UpstreamFault as error:
+            if preparation.recollection.strips(error):
+                continue  # the one 400 that is sent again: without the proofs that it is about
             step = _next(error)
             if step is Next.KEY:
                 keys.pop(0)
@@ -127,6 +129,7 @@ async def _try_once(
 ) -> T:
     record = AttemptRecord(upstream=target.upstream.name, key=credential.name if credential else "", model=target.model)
     exchange.new_attempt(record)
+    await preparation.recall(target)
     road = preparation.road(target, credential)
     exchange.notes, exchange.dropped = road.notes, road.notes.header()
     if road.translated:

@@ -9,6 +9,7 @@ from typing import Any
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.exchange import Books, Exchange
 from proxyapp.engine.limits import Limiter
+from proxyapp.engine.memory import Memory
 from proxyapp.engine.settings import EngineSettings
 from proxyapp.engine.snapshot import Snapshot
 from proxyapp.engine.transport import Transport
@@ -18,11 +19,20 @@ from proxyapp.errors import ShuttingDown
 class Engine:
     """One a worker process, used from its event loop. `snapshot` is replaced from another thread by one assignment."""
 
-    def __init__(self, *, settings: EngineSettings, books: Books, sealer: Sealer, transport: Transport) -> None:
+    def __init__(
+        self,
+        *,
+        settings: EngineSettings,
+        books: Books,
+        sealer: Sealer,
+        transport: Transport,
+        memory: Memory | None = None,
+    ) -> None:
         self.settings = settings
         self.books = books
         self.sealer = sealer
         self.transport = transport
+        self.memory = memory or Memory()
         self.snapshot = Snapshot()
         self.limiter = Limiter()
         self.rng = random.Random()  # noqa: S311 (shares load, guards nothing)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from proxyapp.dialects.contract import Glimpse, Peek
 from proxyapp.engine.call import Call
 from proxyapp.engine.record import AttemptRecord, Begun, Content, Ended
+from proxyapp.engine.roads import Road
 from proxyapp.engine.snapshot import Key
 from proxyapp.errors import GatewayError
 from proxyapp.ir.notes import Notes
@@ -69,6 +70,8 @@ class Exchange:
         self.glimpse = Glimpse()
         self.status = 0
         self._on_finish: list[Callable[[], None]] = []
+        self.settle: Callable[[Road, bytes], Awaitable[bytes]] = _as_it_is
+        """What must be safe before the last bytes of an answer go out; gives those bytes. Raises nothing."""
         self._begun = False
         self._cap = cap
         self.client_request = Capture(cap)
@@ -168,6 +171,10 @@ class Exchange:
         self.client_answer = Capture(self._cap)
         self.glimpse = Glimpse()
         return record
+
+
+async def _as_it_is(road: Road, last: bytes) -> bytes:
+    return last
 
 
 def _possible(count: int | None) -> int | None:

@@ -11,10 +11,12 @@ import msgspec
 from proxyapp.dialects.contract import Body, ClientSide, Dialect, UpstreamSide
 from proxyapp.dialects.registry import DIALECTS
 from proxyapp.dialects.signatures import Sealer
+from proxyapp.engine.affinity import account_of, has_choice
 from proxyapp.engine.call import Call
 from proxyapp.engine.identity import new_id
+from proxyapp.engine.recollection import Recollection
 from proxyapp.engine.roads import PassThrough, Road, Translation
-from proxyapp.engine.routing import Target
+from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.snapshot import Model
 from proxyapp.errors import BodyUnreadable, GatewayError, NoHealthyUpstream, UpstreamBroken, UpstreamFault
 from proxyapp.ir.notes import Notes
@@ -33,17 +35,45 @@ _BYTES_PER_TOKEN = 4
 class Preparation:
     """Makes a Road for each target of one request; the caller's body is parsed once, and only if needed."""
 
-    def __init__(self, call: Call, body: Body, model: Model, client: str, sealer: Sealer, max_event_bytes: int) -> None:
+    def __init__(
+        self,
+        call: Call,
+        body: Body,
+        model: Model,
+        client: str,
+        sealer: Sealer,
+        max_event_bytes: int,
+        recollection: Recollection,
+    ) -> None:
         self._call = call
         self._body = body
         self._model = model
         self._client = client
         self._sealer = sealer
         self._max_event_bytes = max_event_bytes
+        self.recollection = recollection
         self._now = int(time.time())
         self._parsed: Request | None = None
         self._unread = Notes()
         """What the caller's dialect could not put into words of the IR; told again with every attempt."""
+
+    async def choose(self, plan: Plan) -> Plan:
+        """The plan with the accounts first to whom this conversation's reasoning belongs. Raises nothing."""
+        if not has_choice(plan):
+            return plan
+        self.recollection.watches = True
+        for target in plan.targets:
+            await self.recall(target)
+        return await self.recollection.prefer(plan, self._body.raw)
+
+    async def recall(self, target: Target) -> None:
+        """Before a road is made: what the caller could not keep of earlier answers, if this target needs it."""
+        try:
+            translates = self._dialect_of(target) is not self._call.dialect
+        except GatewayError:  # a kind that is not known: `road` says so
+            return
+        if translates:
+            await self.recollection.look_up(self._request)
 
     def road(self, target: Target, credential: Credential | None) -> Road:
         """Raises BadRequest and Unsupported in the caller's words, NoHealthyUpstream for an unknown kind."""
@@ -57,8 +87,9 @@ class Preparation:
         dialect = self._dialect_of(target)
         side = self._upstream_side(kind, target, credential)
         if dialect is self._call.dialect:
-            return PassThrough(dialect, self._body, target.model, side, self._max_event_bytes)
-        request = with_prompt(self._request(), side.system_prompt)
+            watch = self.recollection.watches
+            return PassThrough(dialect, self._body, target.model, side, self._max_event_bytes, watch=watch)
+        request = self.recollection.enrich(with_prompt(self._request(), side.system_prompt), side)
         side.notes.items.extend(self._unread.items)
         client_side = ClientSide(
             sealer=self._sealer,
@@ -98,6 +129,12 @@ class Preparation:
             return UpstreamBroken(f"The upstream {target.upstream.name} answered with the unknown status {status}.")
         return self._dialect_of(target).parse_error(status, headers, body)
 
+    async def settle(self, road: Road, last: bytes) -> bytes:
+        """An answer is complete: what later requests will need of it is safe before `last` goes out."""
+        if road.error is None:
+            await self.recollection.keep(road)
+        return last
+
     def error_event(self, error: GatewayError) -> bytes:
         """The caller's error event, for a stream that never had content."""
         side = ClientSide(sealer=self._sealer, new_id=new_id, now=self._now)
@@ -124,7 +161,7 @@ class Preparation:
             system_prompt=system_prompt(target, self._model),
             max_output=self._model.max_output_tokens,
             lenient=self._model.lenient,
-            account=f"{target.upstream.name}/{credential.name if credential else ''}",
+            account=account_of(target, credential),
             model=target.model,
             new_id=new_id,
             now=self._now,

@@ -86,7 +86,7 @@ class Pump:
         self._heard = self._given = asyncio.get_running_loop().time()
         """Loop times of the upstream's last bytes and of the caller's."""
         self._left = 0.0
-        self._over = False
+        self._over = self._settled = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -95,7 +95,11 @@ class Pump:
         exchange = self._exchange
         exchange.waited += exchange.clock() - self._left if exchange.first_byte is not None else 0.0
         try:
-            return await self._next()
+            out = await self._next()
+            if self._over and not self._settled:
+                self._settled = True
+                out = await exchange.settle(self._road, out)
+            return out
         finally:
             self._left = exchange.clock()
             self._given = asyncio.get_running_loop().time()

@@ -11,6 +11,8 @@ from typing import Protocol
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import Body, ClientSide, Dialect, Glimpse, UpstreamSide
 from proxyapp.dialects.sse import Frame, FrameReader
+from proxyapp.engine.affinity import made_by
+from proxyapp.engine.memory import WATCHED, Found, Gatherer
 from proxyapp.errors import BadRequest, BodyUnreadable, GatewayError, UpstreamBroken, UpstreamFault
 from proxyapp.ir import events as ev
 from proxyapp.ir.fold import unfold
@@ -34,6 +36,8 @@ class Road(Protocol):
     """The answer is complete."""
     error: UpstreamFault | None
     """The stream failed. `feed` and `close` return what came before it; say it with `fail`."""
+    found: Found
+    """The reasoning proofs before the answer's tool calls, as far as they were seen."""
 
     def answer(self, raw: bytes) -> bytes:
         """A whole answer for the caller. Raises UpstreamFault when it is an error or unreadable."""
@@ -61,12 +65,17 @@ class PassThrough:
 
     translated = False
 
-    def __init__(self, dialect: Dialect, body: Body, model: str, side: UpstreamSide, max_event: int) -> None:
+    def __init__(
+        self, dialect: Dialect, body: Body, model: str, side: UpstreamSide, max_event: int, *, watch: bool = False
+    ) -> None:
+        """`watch`: note who made the answer's proofs."""
         self.body = dialect.patch(body, model, side)
         self.query = side.query
         self.notes = side.notes
         self.has_content = self.is_done = False
         self.error: UpstreamFault | None = None
+        self.found: Found = {}
+        self._watch = watch
         self._dialect = dialect
         self._side = side
         self._asked = body
@@ -81,6 +90,7 @@ class PassThrough:
         if glimpse.error is not None:
             raise glimpse.error
         self.glimpse = glimpse
+        self._note(raw)
         return raw
 
     def feed(self, chunk: bytes) -> bytes:
@@ -105,13 +115,19 @@ class PassThrough:
                 self.error = tap.glimpse.error
             elif keep:
                 kept.append(frame.raw)
+                self._note(frame.raw)
         self.has_content, self.is_done = tap.has_content, tap.is_done
         if self.is_done and not self.has_content and tap.glimpse.finish is None and self.error is None:
             self.error = UpstreamBroken("The upstream's stream ended without an answer.")
         return b"".join(kept)
 
+    def _note(self, raw: bytes) -> None:
+        if self._watch:
+            self.found.update(made_by(raw, self._side.account))
+
     def whole_as_stream(self, raw: bytes) -> bytes:
         response = _parse(self._dialect, raw, self._side)
+        self._note(raw)
         self.glimpse = _glimpse_of(response)
         self.has_content = self.is_done = True
         return _encode_whole(self._dialect, response, self._as_asked(), self._client)
@@ -149,13 +165,14 @@ class Translation:
         self.glimpse = Glimpse()
         self.has_content = self.is_done = False
         self.error: UpstreamFault | None = None
+        self._gatherer = Gatherer()
+        self.found = self._gatherer.found
         self._frames = FrameReader(max_event)
         self._decoder = self._upstream.decoder(self._side)
         self._encoder = self._client.encoder(request, self._client_side)
 
     def answer(self, raw: bytes) -> bytes:
-        response = _parse(self._upstream, raw, self._side)
-        self.glimpse = _glimpse_of(response)
+        response = self._read(raw)
         return jsonio.encode(self._client.render_response(response, self._request, self._client_side))
 
     def feed(self, chunk: bytes) -> bytes:
@@ -176,6 +193,8 @@ class Translation:
             kind = type(event)
             if self.is_done or self.error is not None:
                 break
+            if kind in WATCHED:
+                self._gatherer.event(event)
             if kind is ev.Failed:
                 self.error = event.error  # type: ignore[union-attr]
                 break
@@ -191,10 +210,16 @@ class Translation:
         return b"".join(out)
 
     def whole_as_stream(self, raw: bytes) -> bytes:
-        response = _parse(self._upstream, raw, self._side)
-        self.glimpse = _glimpse_of(response)
+        response = self._read(raw)
         self.has_content = self.is_done = True
         return _encode_whole(self._client, response, self._request, self._client_side)
+
+    def _read(self, raw: bytes) -> Response:
+        response = _parse(self._upstream, raw, self._side)
+        self.glimpse = _glimpse_of(response)
+        for part in response.parts:
+            self._gatherer.part(part)
+        return response
 
     def fail(self, error: GatewayError) -> bytes:
         return self._encoder.fail(error)

@@ -24,6 +24,7 @@ class Target(Struct, frozen=True):
     upstream: Upstream
     model: str
     credentials: tuple[Credential, ...]
+    priority: int = 0
 
 
 class Plan(Struct, frozen=True):
@@ -101,7 +102,9 @@ def _targets(snapshot: Snapshot, caller: Caller, model: Model, matched: str, rng
     for route in _ordered(model.routes, rng):
         upstream = snapshot.upstreams.get(route.upstream)
         if upstream is not None:
-            yield Target(upstream, route.model.replace("*", matched), credentials(upstream, caller, rng))
+            yield Target(
+                upstream, route.model.replace("*", matched), credentials(upstream, caller, rng), route.priority
+            )
 
 
 def _ordered(routes: tuple[Route, ...], rng: random.Random) -> Iterator[Route]:

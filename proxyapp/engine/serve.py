@@ -13,6 +13,7 @@ from proxyapp.engine.identify import identify
 from proxyapp.engine.late import LatePump, abandon
 from proxyapp.engine.prepare import Preparation
 from proxyapp.engine.pump import Head, Pump
+from proxyapp.engine.recollection import Recollection
 from proxyapp.engine.record import AttemptRecord
 from proxyapp.engine.replies import answer_headers, error_reply, stream_reply
 from proxyapp.engine.roads import Road
@@ -63,7 +64,12 @@ async def _serve(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     exchange.on_finish(engine.limiter.admit(caller.key))
     exchange.begin()
 
-    preparation = Preparation(call, body, plan.model, caller.key.client, engine.sealer, engine.settings.max_event_bytes)
+    recollection = Recollection(engine.memory, caller.key.client_id, lasting=exchange.bodies != "none")
+    preparation = Preparation(
+        call, body, plan.model, caller.key.client, engine.sealer, engine.settings.max_event_bytes, recollection
+    )
+    exchange.settle = preparation.settle
+    plan = await preparation.choose(plan)
     if peek.stream:
         return await _stream(engine, call, plan, preparation, exchange)
     return await _whole(engine, call, plan, preparation, exchange)
@@ -83,7 +89,7 @@ async def _whole(engine: Engine, call: Call, plan: Plan, preparation: Preparatio
         raw = await answer.read_all(timeouts, asyncio.get_running_loop().time() + timeouts.total)
         answer.close()
         exchange.upstream_answer.add(raw)
-        out = road.answer(raw)
+        out = await preparation.settle(road, road.answer(raw))
         exchange.glimpse = road.glimpse
         return out
 

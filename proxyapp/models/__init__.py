@@ -1,6 +1,7 @@
 """Models of the product, by subject."""
 
 from proxyapp.models.config import ConfigVersion
+from proxyapp.models.conversations import RememberedProof
 from proxyapp.models.history import RequestAttempt, RequestContent, RequestLog
 from proxyapp.models.proxies import Proxy, ProxyPool
 from proxyapp.models.routes import ModelConfig, Route
@@ -11,6 +12,7 @@ __all__ = [
     "ModelConfig",
     "Proxy",
     "ProxyPool",
+    "RememberedProof",
     "RequestAttempt",
     "RequestContent",
     "RequestLog",

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from proxyapp.dialects.contract import Body
+from proxyapp.engine.recollection import Recollection
 from proxyapp.engine.snapshot import Model
 from tests.engine.conftest import a_body, a_call, a_snapshot, an_upstream, ask
 from tests.fakes import answers
@@ -199,7 +200,10 @@ async def test_a_fault_of_ours_ends_a_stream_that_was_slow_to_begin_in_words(mak
     engine = make_engine(a_snapshot())
     call = a_call("anthropic-messages", a_body(True))
     exchange = Exchange(call, engine.books, "all", 1000)
-    preparation = Preparation(call, Body(await call.read_body()), Model(name="m"), "alice", engine.sealer, 1000)
+    recollection = Recollection(engine.memory, 1, lasting=False)
+    preparation = Preparation(
+        call, Body(await call.read_body()), Model(name="m"), "alice", engine.sealer, 1000, recollection
+    )
     opening = asyncio.get_running_loop().create_future()
     opening.set_exception(TypeError("not thought of"))
     late = LatePump(opening, call.dialect.keepalive, 1.0, exchange, preparation)

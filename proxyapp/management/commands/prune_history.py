@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
+from proxyapp.conversations.prune import prune_kept
 from proxyapp.history.prune import BATCH, prune
 
 MOST_DAYS = 36500
@@ -18,7 +19,8 @@ MOST_DAYS = 36500
 class Command(BaseCommand):
     help = (
         "Deletes requests older than LOG_RETENTION_DAYS, in small batches while the gateway serves. Safe from cron, "
-        "and twice at once. With 0 days nothing is ever deleted."
+        "and twice at once. With 0 days no request is ever deleted. "
+        "What is kept for callers goes when its time is over."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,4 +37,7 @@ class Command(BaseCommand):
         requests_before = now - timedelta(days=days) if days else now.min.replace(tzinfo=now.tzinfo)
         contents_before = now - timedelta(days=content_days) if content_days else None
         done = prune(requests_before, contents_before, batch=options["batch"])
+        kept = prune_kept(now, batch=options["batch"])
         self.stdout.write(f"Deleted {done.requests} requests, {done.attempts} attempts and {done.contents} contents.")
+        if kept:
+            self.stdout.write(f"Deleted {kept} entries kept for callers, whose time was over.")

@@ -1,0 +1,1 @@
+"""What is kept for callers between their requests, in the database."""

@@ -1,0 +1,74 @@
+"""What one request brings back of earlier answers, and what its own answer leaves for later ones.
+
+The bridge between a request and the worker's `Memory`: reasoning proofs by tool call, and the accounts that made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from proxyapp.dialects.contract import UpstreamSide
+from proxyapp.engine import affinity
+from proxyapp.engine.memory import Found, Memory, accounts_of, bare_calls, with_memories, without_proofs
+from proxyapp.engine.roads import Road
+from proxyapp.engine.routing import Plan
+from proxyapp.errors import GatewayError, UpstreamFault, UpstreamRefused
+from proxyapp.ir.request import Request
+
+_REFUSED = ("invalid_encrypted_content",)
+"""The upstream's word for a proof that it cannot read (corner case 190)."""
+
+
+class Recollection:
+    """Of one request. `lasting`: its proofs may be kept outside this worker's memory."""
+
+    def __init__(self, memory: Memory, client: int, *, lasting: bool) -> None:
+        self._memory = memory
+        self._client = client
+        self._lasting = lasting
+        self._memories: Found = {}
+        self._has_looked = False
+        self._is_stripped = self._was_enriched = False
+        self.watches = False
+        """There is a choice of accounts: whose proofs a pass-through answer bears is noted."""
+
+    async def look_up(self, parse: Callable[[], Request]) -> None:
+        """Once: the proofs of calls that came without. A body that cannot be parsed says so elsewhere."""
+        if self._has_looked:
+            return
+        self._has_looked = True
+        try:
+            bare = bare_calls(parse())
+        except (GatewayError, RecursionError):
+            return
+        if bare:
+            self._memories = await self._memory.recall(self._client, bare)
+
+    async def prefer(self, plan: Plan, raw: bytes) -> Plan:
+        """The plan with the accounts first that made this request's proofs."""
+        accounts = affinity.sealed_for(raw) or accounts_of(self._memories) or await self._makers(raw)
+        return affinity.prefer(plan, accounts)
+
+    async def _makers(self, raw: bytes) -> list[str]:
+        bare = affinity.digests(raw)
+        return accounts_of(await self._memory.recall(self._client, bare)) if bare else []
+
+    def enrich(self, request: Request, side: UpstreamSide) -> Request:
+        """The request as it may go to this upstream."""
+        self._was_enriched = True
+        if self._is_stripped:
+            return without_proofs(request)
+        return with_memories(request, self._memories, side)
+
+    def strips(self, error: UpstreamFault) -> bool:
+        """True once, when an upstream cannot read the proofs that it got: the next try goes without any."""
+        refused = isinstance(error, UpstreamRefused) and error.upstream_code in _REFUSED
+        if not refused or self._is_stripped or not self._was_enriched:
+            return False
+        self._is_stripped = True
+        return True
+
+    async def keep(self, road: Road) -> None:
+        """Remembers the proofs of an answer that is complete."""
+        if road.found:
+            await self._memory.keep(self._client, road.found, lasting=self._lasting)
