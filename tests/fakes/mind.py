@@ -12,6 +12,8 @@ GREETING = ["Hel", "lo there, Zoë", " 🌍", "."]
 PERSON = {"name": "Ada", "age": 36}
 THOUGHT = ["The user asks about ", "two cities: Paris & Zürich."]
 CONCLUSION = ["Both are ", "known now."]
+PATCH = '*** Begin Patch\n*** Update File: é "x".txt\n-a\\b\n+c\t{"d": 1}\n*** End Patch\n'
+"""What a free-form tool is handed; it has all that JSON must escape."""
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Answer:
     calls: list[ToolUse] = field(default_factory=list)
     thinking: list[str] = field(default_factory=list)
     finish: str = ""
-    """end | calls | length | stop | refusal; "" = as the content says."""
+    """end | calls | length | stop | refusal | filter | blocked (Gemini: the prompt); "" = as the content says."""
     stop_sequence: str | None = None
     fresh: int = 12
     cache_read: int = 0
@@ -135,6 +137,16 @@ def _clock(ask: Ask) -> Answer:
     return Answer(text=["It is ", *ask.results]) if ask.results else Answer(calls=[ToolUse("get_time", {})])
 
 
+def _patch(ask: Ask) -> Answer | Fault:
+    """A free-form tool, or the function that stands for one: its only argument is called `input` there."""
+    if ask.results:
+        return Answer(text=["Done: ", *ask.results])
+    found = [tool for tool in ask.tools if tool.endswith(("apply_patch", "exec"))]
+    if not found:
+        return Fault(400, "no free-form tool was offered")
+    return Answer(text=["Patching."], calls=[ToolUse(found[0], {"input": PATCH})], thinking=THOUGHT * ask.thinks)
+
+
 def _person(ask: Ask) -> Answer | Fault:
     if not ask.has_format:
         return Fault(400, "no output format was given")
@@ -171,6 +183,7 @@ _CUES: dict[str, Callable[[Ask], Answer | Fault]] = {
     "ponder": _ponder,
     "hidden": _hidden,
     "clock": _clock,
+    "patch": _patch,
     "person": _person,
     "look": _look,
     "mirror": _mirror,
@@ -178,6 +191,8 @@ _CUES: dict[str, Callable[[Ask], Answer | Fault]] = {
     "cached": lambda ask: Answer(text=["Cheap."], fresh=20, cache_read=100, output=3),
     "long": lambda ask: Answer(text=["And so on and "], finish="length"),
     "refuse": lambda ask: Answer(text=["I will not."], finish="refusal"),
+    "filter": lambda ask: Answer(text=["Half of "], finish="filter"),
+    "blocked": lambda ask: Answer(finish="blocked"),
     "break": lambda ask: Answer(text=["So far so "], ends="error"),
     "cut": lambda ask: Answer(text=["So far so "], ends="cut"),
 }

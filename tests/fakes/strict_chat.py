@@ -16,7 +16,10 @@ from tests.fakes.upstream import Script, Seen, answer_json
 KEY = "sk-upstream-chat"
 _TYPES = {429: "requests"}
 _CODES = {404: "model_not_found", 429: "rate_limit_exceeded"}
-_FINISH = {"end": "stop", "calls": "tool_calls", "length": "length", "stop": "stop", "refusal": "stop"}
+_FINISH = {
+    "end": "stop", "calls": "tool_calls", "length": "length", "stop": "stop", "refusal": "stop",
+    "filter": "content_filter", "blocked": "content_filter",
+}  # fmt: skip
 
 
 class StrictChat:

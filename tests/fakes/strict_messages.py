@@ -17,7 +17,10 @@ from tests.fakes.upstream import Script, Seen, answer_json
 
 KEY = "sk-upstream-messages"
 _TYPES = {400: "invalid_request_error", 404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error"}
-_STOP = {"end": "end_turn", "calls": "tool_use", "length": "max_tokens", "stop": "stop_sequence", "refusal": "refusal"}
+_STOP = {
+    "end": "end_turn", "calls": "tool_use", "length": "max_tokens", "stop": "stop_sequence", "refusal": "refusal",
+    "filter": "refusal", "blocked": "refusal",
+}  # fmt: skip
 
 
 class StrictMessages:
