@@ -16,7 +16,7 @@ from proxyapp.engine.convert import SHORT, Converter, Plan, dialect_named, kind_
 from proxyapp.errors import BadRequest
 from tests.corpus.exchanges import CHAT, MESSAGES, exchanges
 from tests.corpus.losses import NO_ANSWER
-from tests.corpus.meaning import READ
+from tests.corpus.readers import READ
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HI = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}

@@ -1,18 +1,20 @@
-"""What a caller of the other dialect must get for a recorded answer: its meaning, by the tables of translation.md."""
+"""What a caller of another dialect must get for a recorded answer: its meaning, by the tables of translation.md."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 
-from tests.corpus.exchanges import CHAT, MESSAGES, Exchange
-from tests.corpus.folding import FOLD
-from tests.corpus.meaning import READ, Counts, Meaning
+from tests.corpus.exchanges import CHAT, GEMINI, MESSAGES, RESPONSES, Exchange
+from tests.corpus.meaning import Counts, Meaning
+from tests.corpus.readers import FOLD, READ
 
 # 3.2, "encode", as the class that the caller's own word is then read as.
 STOPS: dict[str, dict[str, str]] = {
-    CHAT: {"stop_sequence": "end", "context_window": "length", "pause": "length", "refusal": "content_filter"},
-    MESSAGES: {"content_filter": "refusal"},
+    CHAT: {"stop_sequence": "end", "context_window": "length", "pause": "length", "recitation": "content_filter"},
+    MESSAGES: {"content_filter": "refusal", "recitation": "refusal"},
+    RESPONSES: {"stop_sequence": "end", "context_window": "length", "pause": "length", "recitation": "content_filter"},
+    GEMINI: {"stop_sequence": "end", "context_window": "length", "refusal": "content_filter"},
 }
 
 
@@ -27,35 +29,36 @@ def given(dialect: str, raw: bytes, *, stream: bool) -> Meaning:
     return READ[dialect](FOLD[dialect](raw) if stream else json.loads(raw))
 
 
-def expected(meaning: Meaning, caller: str) -> Meaning:
-    """The same meaning as a caller of the other dialect can be told it. What it cannot be told stands in `beyond`."""
+def expected(meaning: Meaning, caller: str, source: str) -> Meaning:
+    """The same meaning as a caller of another dialect can be told it. What it cannot be told stands in `beyond`."""
     stop = "tool_calls" if meaning.stop == "end" and meaning.calls else meaning.stop  # calls win (3.2 rule 1)
     told = replace(meaning, stop=STOPS[caller].get(stop, stop), beyond=set(meaning.beyond))
+    if caller == CHAT and source == MESSAGES and stop == "refusal":
+        told.stop = "content_filter"  # a refusal that is no text of the model's own (3.2)
+    if len(told.call_ids) < len(told.calls):
+        told.beyond.add("call id")
     if caller == MESSAGES:
-        _to_messages(told)
-    else:
-        _to_chat(told)
+        told.text, told.refusal = told.text + told.refusal, ""  # a refusal is shown as text as well (3.2)
+    elif told.stop_text is not None:
+        told.beyond.add("stop sequence")
+        told.stop_text = None
+    told.counts = counts_told(meaning.counts, caller)
+    if told.counts is None and caller == MESSAGES:
+        told.beyond.add("counts")
     return told
 
 
-def _to_messages(told: Meaning) -> None:
-    told.text, told.refusal = told.text + told.refusal, ""  # a refusal is shown as text as well (3.2)
-    if told.counts is None:
-        told.beyond.add("counts")
-    if len(told.call_ids) < len(told.calls):
-        told.beyond.add("call id")
-
-
-def _to_chat(told: Meaning) -> None:
-    if told.stop_text is not None:
-        told.beyond.add("stop sequence")
-        told.stop_text = None
-    told.counts = told_to_chat(told.counts)
-
-
-def told_to_chat(counts: Counts | None) -> Counts | None:
-    """3.3: the reasoning count of an answer that we write must hold a number."""
-    return None if counts is None else replace(counts, reasoning=counts.reasoning or 0)
+def counts_told(counts: Counts | None, caller: str) -> Counts | None:
+    """3.3: what an answer that we write must hold as a number, and what Gemini leaves out when it is zero."""
+    if counts is None:
+        return None
+    if caller == CHAT:
+        return replace(counts, reasoning=counts.reasoning or 0)
+    if caller == RESPONSES:
+        return replace(counts, cached=counts.cached or 0, written=counts.written or 0, reasoning=counts.reasoning or 0)
+    if caller == GEMINI:
+        return replace(counts, cached=counts.cached or None, written=None, reasoning=counts.reasoning or None)
+    return counts
 
 
 def differences(want: Meaning, got: Meaning) -> list[str]:

@@ -8,14 +8,43 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from proxyapp.dialects.registry import DIALECTS
+
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "corpus"
-CHAT, MESSAGES = "openai-chat", "anthropic-messages"
-OTHER = {CHAT: MESSAGES, MESSAGES: CHAT}
+CHAT, RESPONSES, MESSAGES, GEMINI = "openai-chat", "openai-responses", "anthropic-messages", "gemini"
+SPOKEN = tuple(name for name in (CHAT, RESPONSES, MESSAGES, GEMINI) if name in DIALECTS)
+"""Dialects of callers and upstreams alike."""
 MODEL = "m"
 """What callers ask for in these tests."""
 
-MINIMAL: dict[str, Any] = {"max_tokens": 64, "messages": [{"role": "user", "content": "Go on."}]}
-"""Legal in both dialects: for recordings that hold only an answer, and for callers of the other dialect."""
+# The least a caller may ask: for recordings that hold only an answer, and for callers of another dialect, who want all
+# there is to see.
+MINIMAL: dict[str, dict[str, Any]] = {
+    CHAT: {"max_tokens": 64, "messages": [{"role": "user", "content": "Go on."}]},
+    MESSAGES: {"max_tokens": 64, "messages": [{"role": "user", "content": "Go on."}]},
+    RESPONSES: {
+        "input": "Go on.",
+        "store": False,
+        "reasoning": {"summary": "auto"},
+        "include": ["reasoning.encrypted_content"],
+    },
+    GEMINI: {
+        "contents": [{"role": "user", "parts": [{"text": "Go on."}]}],
+        "generationConfig": {"thinkingConfig": {"includeThoughts": True}},
+    },
+}
+
+
+def others(dialect: str) -> tuple[str, ...]:
+    return tuple(name for name in SPOKEN if name != dialect)
+
+
+def asked_in(dialect: str, body: dict[str, Any], *, stream: bool) -> dict[str, Any]:
+    """A body for the model `m`; a Gemini caller says model and stream in the address."""
+    if dialect == GEMINI:
+        return body
+    usage = {"stream_options": {"include_usage": True}} if stream and dialect == CHAT else {}
+    return {**body, "model": MODEL, "stream": stream, **usage}
 
 
 @dataclass(frozen=True)
@@ -32,10 +61,10 @@ class Exchange:
     """The answer's body as an upstream would send it."""
     tags: frozenset[str] = field(hash=False)
 
-    @property
+    @functools.cached_property
     def is_error(self) -> bool:
-        """Also an error inside a 200."""
-        return self.status >= 400 or (not self.stream and "error" in self.json())
+        """Also an error inside a 200, and a stream that is nothing else."""
+        return self.status >= 400 or self.error is not None
 
     @property
     def form(self) -> str:
@@ -45,18 +74,25 @@ class Exchange:
     def json(self) -> Any:
         return json.loads(self.raw)
 
+    @functools.cached_property
+    def error(self) -> dict[str, Any] | None:
+        """What the service said instead of an answer."""
+        if not self.stream:
+            return self.json().get("error")
+        told = [
+            json.loads(line[6:]) for line in self.raw.decode().split("\n") if line.startswith('data: {"type":"error"')
+        ]
+        return told[0]["error"] if told else None
+
     def asked(self) -> dict[str, Any]:
         """The caller's body in the recording's own dialect, for the model `m`."""
-        if self.body is not None:
-            return {**self.body, "model": MODEL}
-        return {**MINIMAL, "model": MODEL, "stream": self.stream, **self._usage_wanted(self.dialect)}
+        if self.body is None:
+            return self.asked_by(self.dialect)
+        return self.body if self.dialect == GEMINI else {**self.body, "model": MODEL}
 
-    def asked_elsewhere(self) -> dict[str, Any]:
-        """A caller's body in the other dialect that may get this answer; it wants all there is to see."""
-        return {**MINIMAL, "model": MODEL, "stream": self.stream, **self._usage_wanted(OTHER[self.dialect])}
-
-    def _usage_wanted(self, dialect: str) -> dict[str, Any]:
-        return {"stream_options": {"include_usage": True}} if self.stream and dialect == CHAT else {}
+    def asked_by(self, caller: str) -> dict[str, Any]:
+        """A body of a caller that may get this answer; it wants all there is to see."""
+        return asked_in(caller, MINIMAL[caller], stream=self.stream)
 
 
 @dataclass(frozen=True)
@@ -72,7 +108,7 @@ class Agent:
 @functools.cache
 def exchanges(dialect: str = "") -> tuple[Exchange, ...]:
     """All exchanges, or those of one dialect, by id."""
-    names = [path for path in sorted(FOLDER.glob("*.json")) if path.name.partition(".")[0] in OTHER]
+    names = [path for path in sorted(FOLDER.glob("*.json")) if path.name.partition(".")[0] in SPOKEN]
     found = [_exchange(path) for path in names]
     return tuple(exchange for exchange in found if dialect in ("", exchange.dialect))
 
@@ -80,8 +116,8 @@ def exchanges(dialect: str = "") -> tuple[Exchange, ...]:
 @functools.cache
 def agents() -> tuple[Agent, ...]:
     """All requests of agents, by id."""
-    paths = sorted((FOLDER / "clients").glob("*.json"))
-    return tuple(_agent(path) for path in paths if path.stem.endswith(("_messages", "_chat_completions")))
+    found = map(_agent, sorted((FOLDER / "clients").glob("*.json")))
+    return tuple(agent for agent in found if agent.dialect in SPOKEN)
 
 
 def _exchange(path: Path) -> Exchange:
@@ -102,5 +138,12 @@ def _exchange(path: Path) -> Exchange:
 
 def _agent(path: Path) -> Agent:
     told = json.loads(path.read_text())
-    dialect = MESSAGES if told["path"].startswith("/v1/messages") else CHAT
-    return Agent(path.stem, dialect, told["headers"], told["body"])
+    return Agent(path.stem, _SPOKEN_AT[told["path"].partition("?")[0]], told["headers"], told["body"])
+
+
+_SPOKEN_AT = {
+    "/v1/chat/completions": CHAT,
+    "/v1/responses": RESPONSES,
+    "/v1/messages": MESSAGES,
+    "/v1/messages/count_tokens": "anthropic-count-tokens",
+}

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
+from proxyapp.ir.profile import Profile
 from tests.corpus import checks, request_checks, roads
 from tests.corpus.checks import Losses
-from tests.corpus.exchanges import CHAT, MESSAGES, OTHER, Agent, Exchange, agents, exchanges
+from tests.corpus.exchanges import (
+    CHAT,
+    GEMINI,
+    MESSAGES,
+    RESPONSES,
+    SPOKEN,
+    Agent,
+    Exchange,
+    agents,
+    exchanges,
+    others,
+)
 from tests.corpus.house import House
 from tests.corpus.request_checks import Asking
 
-OLDER = {CHAT: ("openai", "gpt-4o"), MESSAGES: ("anthropic", "claude-sonnet-4-5")}
+OLDER = {
+    CHAT: ("openai", "gpt-4o"),
+    RESPONSES: ("openai", "gpt-4o"),
+    MESSAGES: ("anthropic", "claude-sonnet-4-5"),
+    GEMINI: ("gemini", "gemini-2.5-flash"),
+}
 """Models of the generation before, which can do less than those of `roads.CURRENT`."""
 
 
@@ -48,18 +66,24 @@ def _same() -> Iterator[Case]:
 
 def _cross() -> Iterator[Case]:
     for each in exchanges():
-        yield Case(OTHER[each.dialect], each.dialect, each.form, each.id, lambda house, e=each: checks.cross(house, e))
+        for caller in others(each.dialect):
+            run = functools.partial(_crossed, exchange=each, caller=caller)
+            yield Case(caller, each.dialect, each.form, each.id, run)
+
+
+def _crossed(house: House, exchange: Exchange, caller: str) -> Awaitable[Losses]:
+    return checks.cross(house, exchange, caller)
 
 
 def _piecewise() -> Iterator[Case]:
     for each in exchanges():
-        for caller in (CHAT, MESSAGES) if each.stream else ():
+        for caller in SPOKEN if each.stream else ():
             yield _answer(each, caller, checks.piecewise)
 
 
 def _alike() -> Iterator[Case]:
     for each in exchanges():
-        for caller in () if each.is_error else (CHAT, MESSAGES):
+        for caller in () if each.is_error else SPOKEN:
             yield _answer(each, caller, checks.alike)
 
 
@@ -73,17 +97,18 @@ def _forwarded() -> Iterator[Case]:
 
 
 def _translated() -> Iterator[Case]:
-    for each in _asking():
-        to = OTHER[each.dialect]
-        profile = roads.profile_of(to)
-        yield _request(each, to, lambda asker, p=profile: request_checks.translated(asker, p))
+    yield from _translations({name: roads.profile_of(name) for name in SPOKEN})
 
 
 def _translated_older() -> Iterator[Case]:
+    yield from _translations({name: roads.profile_of(name, *OLDER[name]) for name in SPOKEN})
+
+
+def _translations(profiles: dict[str, Profile]) -> Iterator[Case]:
     for each in _asking():
-        to = OTHER[each.dialect]
-        profile = roads.profile_of(to, *OLDER[to])
-        yield _request(each, to, lambda asker, p=profile: request_checks.translated(asker, p))
+        for to in others(each.dialect):
+            check = functools.partial(request_checks.translated, to=to, profile=profiles[to])
+            yield _request(each, to, check)
 
 
 def _asking() -> list[Asking]:
@@ -96,7 +121,7 @@ def _request(asker: Asking, to: str, check: Callable[[Asking], Losses]) -> Case:
 
 
 SAME = Group("Answers, same dialect: unchanged", _same)
-CROSS = Group("Answers, other dialect: the same meaning", _cross)
+CROSS = Group("Answers, another dialect: the same meaning", _cross)
 PIECEWISE = Group("Streams one byte at a time: the same bytes", _piecewise)
 ALIKE = Group("Stream and whole answer: the same meaning", _alike)
 FORWARDED = Group("Requests, same dialect: unchanged", _forwarded)

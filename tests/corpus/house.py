@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from typing import Any
 
+from proxyapp.dialects.contract import Peek
+from proxyapp.dialects.registry import DIALECTS
 from proxyapp.dialects.signatures import Sealer
+from proxyapp.engine.call import Call
 from proxyapp.engine.core import Engine
+from proxyapp.engine.identity import new_request_id
 from proxyapp.engine.settings import EngineSettings
 from proxyapp.engine.transport import Transport
-from tests.corpus.exchanges import MODEL, Exchange
-from tests.engine.conftest import BooksInAList, Outcome, a_call, a_snapshot, an_upstream, ask
+from proxyapp.upstreams.contract import Credential, Upstream
+from tests.corpus.exchanges import CHAT, GEMINI, MESSAGES, MODEL, RESPONSES, Exchange
+from tests.engine.conftest import KEY, BooksInAList, Outcome, a_snapshot, ask
 from tests.fakes.upstream import Script, ScriptedUpstream
 
 UPSTREAM_MODEL = f"{MODEL}-at-up"
+_UPSTREAMS: dict[str, dict[str, str]] = {
+    CHAT: {"kind": "openai_compatible"},
+    RESPONSES: {"kind": "openai", "api": "responses"},
+    MESSAGES: {"kind": "anthropic"},
+    GEMINI: {"kind": "gemini"},
+}
+_SECRET = Credential("main", "sk-secret-of-up")
 _TLS = ssl.create_default_context()
 
 
@@ -31,9 +44,12 @@ class House:
         engine = Engine(
             settings=EngineSettings(), books=BooksInAList(), sealer=Sealer(b"k" * 32), transport=Transport(tls=_TLS)
         )
-        engine.snapshot = a_snapshot(an_upstream("up", self.upstream.url, exchange.dialect), model=MODEL)
+        up = Upstream(
+            name="up", base_url=self.upstream.url, credentials=(_SECRET,), retries=0, **_UPSTREAMS[exchange.dialect]
+        )
+        engine.snapshot = a_snapshot(up, model=MODEL)
         try:
-            return await ask(engine, a_call(caller, body))
+            return await ask(engine, call(caller, body, stream=exchange.stream))
         finally:
             await engine.close()
 
@@ -41,6 +57,23 @@ class House:
     def sent(self) -> dict[str, Any]:
         """The body the upstream got last."""
         return self.upstream.last.body
+
+
+def call(caller: str, body: dict[str, Any], *, stream: bool) -> Call:
+    """As HTTP would bring it."""
+    raw = json.dumps(body).encode()
+
+    async def read() -> bytes:
+        return raw
+
+    return Call(
+        dialect=DIALECTS[caller],
+        request_id=new_request_id(),
+        headers={"authorization": f"Bearer {KEY}"},
+        read_body=read,
+        path="/v1",
+        asked=Peek(MODEL, stream) if caller == GEMINI else None,
+    )
 
 
 def played(exchange: Exchange, piece: int = 0) -> Script:

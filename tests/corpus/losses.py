@@ -28,6 +28,11 @@ NO_ANSWER: dict[str, str] = {
     ),
 }
 
+# Errors that a service told with a 200, by id: the status that they are given to callers with.
+STATUS: dict[str, int] = {
+    "openai-chat.json.openllmetry.prompt-content-filtering-0.a73ab9": 400,
+}
+
 # (the caller's dialect, what the answer holds) -> why it is lost when its form changes, within one dialect.
 ALIKE: dict[tuple[str, str], str] = {
     (CHAT, "n"): "a stream made of a whole answer, or the reverse, holds choice 0 alone (3.1 rule 4)",

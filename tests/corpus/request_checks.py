@@ -15,21 +15,26 @@ from proxyapp.ir.notes import Notes
 from proxyapp.ir.profile import Profile
 from tests.corpus import asking, losses, roads, schemas
 from tests.corpus.checks import Losses, patched
-from tests.corpus.exchanges import MESSAGES, MODEL, OTHER, Agent, Exchange
+from tests.corpus.exchanges import GEMINI, MESSAGES, MODEL, Agent, Exchange
+from tests.corpus.readers import ASK
 
 Json = dict[str, Any]
 Asking = Exchange | Agent
 
 
-def asking_ones(dialect: str, found: tuple[Asking, ...]) -> list[Asking]:
-    """Those of a dialect that hold a request."""
-    return [each for each in found if each.dialect == dialect and each.body is not None]
+def own(asker: Asking) -> Json:
+    """The recorded body, for the model `m`."""
+    assert asker.body is not None
+    return asker.body if asker.dialect == GEMINI else {**asker.body, "model": MODEL}
+
+
+def is_stream(asker: Asking) -> bool:
+    return asker.stream if isinstance(asker, Exchange) else bool(asker.body.get("stream"))
 
 
 def forwarded(asker: Asking) -> Losses:
     """In its own dialect a request is the caller's, but for the model and the documented patches."""
-    assert asker.body is not None
-    asked = {**asker.body, "model": MODEL}
+    asked = own(asker)
     side = roads.upstream_side(asker.dialect, Profile())
     sent = json.loads(DIALECTS[asker.dialect].patch(Body(json.dumps(asked).encode()), side.model, side))
     assert sent == patched(asker.dialect, asked, side.model)
@@ -42,27 +47,26 @@ def forwarded(asker: Asking) -> Losses:
     return set()
 
 
-def translated(asker: Asking, profile: Profile) -> Losses:
-    """For an upstream of the other dialect: it means the same, keeps to the specification, and is always the same."""
-    assert asker.body is not None
-    body = {**asker.body, "model": MODEL}
-    to = OTHER[asker.dialect]
+def translated(asker: Asking, to: str, profile: Profile) -> Losses:
+    """For an upstream of another dialect: it means the same, keeps to the specification, and is always the same."""
+    body = own(asker)
     if refusal := refused(asker, to):
-        return check_refusal(asker.dialect, to, body, profile, refusal)
-    raw, notes = rendered(asker.dialect, to, body, profile)
-    assert rendered(asker.dialect, to, body, profile)[0] == raw, "the same request gave other bytes"
+        return check_refusal(asker, to, profile, refusal)
+    raw, notes = rendered(asker, to, profile)
+    assert rendered(asker, to, profile)[0] == raw, "the same request gave other bytes"
     sent = json.loads(raw)
     fault = schemas.fault(to, schemas.REQUEST[to], sent)
     assert fault is None, fault
-    want, got = asking.READ[asker.dialect](body), asking.READ[to](sent)
+    want, got = ASK[asker.dialect](body), ASK[to](sent)
     if to == MESSAGES and want.limit is None:
         want.limit = profile.max_output  # 2.4.1 rule 2: Messages demands a limit, so the model's own most
     return compared(to, want, got, notes)
 
 
-def rendered(dialect: str, to: str, body: Json, profile: Profile) -> tuple[bytes, Notes]:
+def rendered(asker: Asking, to: str, profile: Profile) -> tuple[bytes, Notes]:
     side = roads.upstream_side(to, profile)
-    request = DIALECTS[dialect].parse_request(body, roads.client_side())
+    client = roads.asked_side(asker.dialect, is_stream(asker))
+    request = DIALECTS[asker.dialect].parse_request(own(asker), client)
     return jsonio.encode(DIALECTS[to].render_request(request, side)), side.notes
 
 
@@ -71,10 +75,10 @@ def refused(asker: Asking, to: str) -> str:
     return next((word for dialect, word in losses.REFUSED if dialect == to and word in {asker.id, *tags}), "")
 
 
-def check_refusal(dialect: str, to: str, body: Json, profile: Profile, word: str) -> Losses:
+def check_refusal(asker: Asking, to: str, profile: Profile, word: str) -> Losses:
     field, reason = losses.REFUSED[to, word]
     with pytest.raises(BadRequest) as caught:
-        rendered(dialect, to, body, profile)
+        rendered(asker, to, profile)
     assert caught.value.param == field
     return {reason}
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxyapp.dialects.contract import Body, ClientSide, UpstreamSide
+from proxyapp.dialects.contract import Body, ClientSide, Peek, UpstreamSide
 from proxyapp.dialects.registry import DIALECTS
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.roads import PassThrough, Road, Translation
@@ -14,14 +14,19 @@ from proxyapp.errors import GatewayError, UpstreamFault
 from proxyapp.ir.profile import Profile
 from proxyapp.upstreams.contract import Upstream
 from proxyapp.upstreams.registry import KINDS
-from tests.corpus.exchanges import CHAT, MESSAGES, Exchange
+from tests.corpus.exchanges import CHAT, GEMINI, MESSAGES, MODEL, RESPONSES, Exchange
 
 SEALER = Sealer(b"k" * 32)
 NOW = 1_790_000_000
 MAX_EVENT = 16 * 2**20
 
 # dialect -> (kind, a current model that can do most): what requests are rendered for.
-CURRENT = {CHAT: ("openai", "gpt-6.1-sol"), MESSAGES: ("anthropic", "claude-opus-5-5")}
+CURRENT = {
+    CHAT: ("openai", "gpt-6.1-sol"),
+    RESPONSES: ("openai", "gpt-6.1-sol"),
+    MESSAGES: ("anthropic", "claude-opus-5-5"),
+    GEMINI: ("gemini", "gemini-3.5-pro"),
+}
 
 
 def profile_of(dialect: str, kind: str = "", model: str = "") -> Profile:
@@ -41,13 +46,18 @@ def client_side(**changes: Any) -> ClientSide:
     return ClientSide(**{"sealer": SEALER, "now": NOW, "estimate_input": 7, **changes})
 
 
-def road(caller: str, upstream: str, body: dict[str, Any]) -> Road:
+def asked_side(caller: str, stream: bool) -> ClientSide:
+    """With what the address tells, where a dialect says model and stream there."""
+    return client_side(asked=Peek(MODEL, stream) if caller == GEMINI else None)
+
+
+def road(caller: str, upstream: str, body: dict[str, Any], *, stream: bool) -> Road:
     """The road of a caller's body to an upstream. Raises BadRequest, Unsupported."""
     client = DIALECTS[caller]
     raw = json.dumps(body).encode()
     if caller == upstream:
         return PassThrough(client, Body(raw), "upstream-model", upstream_side(upstream), MAX_EVENT)
-    side = client_side()
+    side = asked_side(caller, stream)
     request = client.parse_request(body, side)
     return Translation((client, side), (DIALECTS[upstream], upstream_side(upstream)), request, MAX_EVENT)
 
@@ -69,8 +79,8 @@ class Given:
 
 def drive(exchange: Exchange, caller: str, size: int = 0) -> Given:
     """A caller of that dialect gets the recorded answer, fed `size` bytes at a time (0: all at once)."""
-    asked = exchange.asked() if caller == exchange.dialect else exchange.asked_elsewhere()
-    way = road(caller, exchange.dialect, asked)
+    asked = exchange.asked() if caller == exchange.dialect else exchange.asked_by(caller)
+    way = road(caller, exchange.dialect, asked, stream=exchange.stream)
     return stream(way, exchange.raw, size) if exchange.stream else whole(way, exchange.raw)
 
 

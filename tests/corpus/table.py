@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.corpus import losses, schemas
-from tests.corpus.exchanges import CHAT, MESSAGES, agents, exchanges
+from tests.corpus.exchanges import CHAT, GEMINI, MESSAGES, RESPONSES, SPOKEN, agents, exchanges
 from tests.corpus.groups import GROUPS, Case
 from tests.corpus.house import House
 from tests.fakes.upstream import ScriptedUpstream
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "corpus.md"
-NAME = {CHAT: "Chat", MESSAGES: "Messages"}
+NAME = {CHAT: "Chat", RESPONSES: "Responses", MESSAGES: "Messages", GEMINI: "Gemini"}
 FORMS = ("whole", "stream", "error", "recorded", "agent")
 
 
@@ -76,13 +76,13 @@ def page(results: Results) -> str:
 
 
 def _head() -> list[str]:
-    chat, messages = len(exchanges(CHAT)), len(exchanges(MESSAGES))
+    counted = ", ".join(f"{len(exchanges(name))} of {NAME[name]}" for name in SPOKEN)
     return [
         "# Recorded traffic, counted",
         "",
         "Made by `make corpus`; a test fails when it is out of date. What is held and how: `tests/corpus/`; where the",
-        f"recordings come from: `tests/fixtures/corpus/README.md`. {chat} exchanges of Chat Completions, {messages} of",
-        f"Messages, {len(agents())} requests of Claude Code, aider and opencode.",
+        f"recordings come from: `tests/fixtures/corpus/README.md`. Exchanges: {counted}; and {len(agents())}",
+        "requests of Claude Code, Codex, aider and opencode.",
         "",
         "- **Unchanged**: the upstream got the recorded request but for the model and the documented patches; the",
         "  caller got the recorded answer, streams byte for byte, errors with their status and message.",

@@ -1,4 +1,4 @@
-"""Every recorded answer, through the real engine and over sockets, to callers of both dialects."""
+"""Every recorded answer, through the real engine and over sockets, to callers of all dialects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.corpus import checks, crossing
-from tests.corpus.exchanges import CHAT, MESSAGES, Exchange, exchanges
+from tests.corpus.exchanges import CHAT, SPOKEN, Exchange, exchanges
 from tests.corpus.folding import payloads
 from tests.corpus.groups import CROSS, SAME
 
@@ -25,19 +25,19 @@ async def test_in_the_same_dialect_nothing_changes(house, case):
 
 
 @pytest.mark.parametrize("case", CROSS.cases(), ids=str)
-async def test_in_the_other_dialect_it_means_the_same(house, case):
+async def test_in_another_dialect_it_means_the_same(house, case):
     await case.run(house)
 
 
-@pytest.mark.parametrize("caller", [CHAT, MESSAGES])
+@pytest.mark.parametrize("caller", SPOKEN)
 @pytest.mark.parametrize("exchange", [each for each in exchanges() if each.id in SAMPLE], ids=lambda each: each.id)
 async def test_bytes_that_arrive_one_at_a_time_change_nothing(house, exchange, caller):
-    asked = exchange.asked() if caller == exchange.dialect else exchange.asked_elsewhere()
+    asked = exchange.asked() if caller == exchange.dialect else exchange.asked_by(caller)
     outcome = await house.ask(exchange, caller, asked, piece=1)
     if caller == exchange.dialect:
         assert outcome.raw == exchange.raw
     else:
-        want = crossing.expected(crossing.recorded(exchange), caller)
+        want = crossing.expected(crossing.recorded(exchange), caller, exchange.dialect)
         checks.agree(want, crossing.given(caller, outcome.raw, stream=True))
     assert outcome.row.outcome == "ok"
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 
 from tests.corpus import schemas, table
-from tests.corpus.exchanges import CHAT, MESSAGES, agents, exchanges
+from tests.corpus.exchanges import FOLDER, SPOKEN, exchanges
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +35,18 @@ def test_every_place_where_a_specification_is_too_strict_is_needed(results):
 
 
 def test_the_corpus_is_whole():
-    assert (len(exchanges(CHAT)), len(exchanges(MESSAGES)), len(agents())) == (94, 45, 20)
+    kinds = Counter(path.name.partition(".")[0] for path in FOLDER.glob("*.json"))
+    assert kinds == {
+        "openai-chat": 94,
+        "openai-responses": 73,
+        "anthropic-messages": 45,
+        "gemini": 18,
+        "openai-completions": 11,
+        "openai-embeddings": 8,
+        "anthropic-complete": 1,
+    }
+    assert len(list((FOLDER / "clients").glob("*.json"))) == 29
+    assert len(exchanges()) == sum(kinds[name] for name in SPOKEN)
 
 
 def test_a_failure_is_counted_and_named():
