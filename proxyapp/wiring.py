@@ -22,11 +22,13 @@ from proxyapp.conversations.desk import Desk
 from proxyapp.conversations.proofs import ProofShelf
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.core import Engine
+from proxyapp.engine.estimate import Factors
 from proxyapp.engine.journal import Journal
 from proxyapp.engine.memory import Memory
 from proxyapp.engine.settings import EngineSettings
 from proxyapp.engine.snapshot import Credential, Snapshot
 from proxyapp.engine.transport import Transport
+from proxyapp.history.calibration import Calibrator
 from proxyapp.history.redaction import redact
 from proxyapp.history.writer import Writer
 
@@ -40,6 +42,7 @@ class Worker(Struct):
     journal: Journal
     writer: Writer
     desk: Desk
+    calibrator: Calibrator
     started: float
     """Unix seconds."""
 
@@ -135,11 +138,16 @@ def _build() -> Worker:
         engine.snapshot = with_demo(snapshot)
         redact.register(unusual_secrets(snapshot))
 
+    def put_factors(factors: Factors) -> None:
+        engine.factors = factors
+
     watcher = Watcher(put_in_force)
     watcher.start(initial=True)
     writer = Writer(directory, journal)
     writer.start()
-    return Worker(os.getpid(), engine, watcher, journal, writer, desk, time.time())
+    calibrator = Calibrator(put_factors)
+    calibrator.start()
+    return Worker(os.getpid(), engine, watcher, journal, writer, desk, calibrator, time.time())
 
 
 def _engine_settings() -> EngineSettings:
@@ -155,6 +163,7 @@ def _engine_settings() -> EngineSettings:
 def _stop_threads(worker: Worker) -> None:
     worker.watcher.stop()
     worker.desk.close()
+    worker.calibrator.stop()
     worker.journal.close()
     worker.writer.stop(flush=True, timeout=10)
 

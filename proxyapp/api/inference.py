@@ -14,14 +14,16 @@ from proxyapp import wiring
 from proxyapp.api.base import AsyncAPIView, reply_response
 from proxyapp.dialects.registry import DIALECTS
 from proxyapp.engine.call import Call
-from proxyapp.engine.serve import serve
+from proxyapp.engine.serve import Story, serve
 
 
 class InferenceView(AsyncAPIView):
-    """POST in one dialect."""
+    """POST in one dialect: inference, or another story of the engine."""
 
     dialect = ""
     """The caller's, by name; set in `urls`."""
+    story: Story | None = None
+    """What is asked for where it is not inference; set in `urls`."""
 
     async def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         worker = await wiring.start()
@@ -34,7 +36,7 @@ class InferenceView(AsyncAPIView):
             address=address_of(request, self.incoming.get("x-forwarded-for", "")),
             path=request.path,
         )
-        return reply_response(await serve(worker.engine, call))
+        return reply_response(await serve(worker.engine, call, self.story))
 
 
 def body_reader(request: HttpRequest) -> Callable[[], Awaitable[bytes]]:

@@ -6,9 +6,11 @@ from proxyapp.api.demo import DemoView
 from proxyapp.api.health import HealthView, ReadyView
 from proxyapp.api.inference import InferenceView
 from proxyapp.api.models import ModelsView
+from proxyapp.engine.counting import count
 
 chat = InferenceView.as_view(dialect="openai-chat")
 messages = InferenceView.as_view(dialect="anthropic-messages")
+count_messages = InferenceView.as_view(dialect="anthropic-messages", story=count)
 models = ModelsView.as_view()
 health = HealthView.as_view()
 
@@ -17,6 +19,8 @@ urlpatterns = [
     path("chat/completions", chat),
     path("v1/messages", messages),
     path("messages", messages),
+    path("v1/messages/count_tokens", count_messages),
+    path("messages/count_tokens", count_messages),
     path("v1/models", models),
     path("models", models),
     path("v1/models/<path:name>", models),

@@ -227,3 +227,27 @@ class Dialect(Protocol):
     def glimpse(self, answer: bytes) -> Glimpse:
         """Reads a whole pass-through answer; raises nothing. `error` is set when a 200 holds an error or no answer."""
         ...
+
+
+class Counting(Protocol):
+    """Counting the tokens of a prompt, for dialects that have an endpoint for it. Bodies are dicts whose values may be
+    raw JSON; what they do not touch keeps its bytes."""
+
+    operation: str
+    """What a `Kind` is asked for: `messages/count_tokens`."""
+
+    # --- client side
+    def generation(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A caller's counting body as the body of a generation with the same prompt."""
+        ...
+
+    def answer(self, tokens: int) -> dict[str, Any]: ...
+
+    # --- upstream side
+    def question(self, body: Mapping[str, Any], model: str) -> dict[str, Any]:
+        """The body of a generation, in this dialect, as what the upstream's counter takes."""
+        ...
+
+    def tokens(self, answer: dict[str, Any]) -> int:
+        """The count. Raises UpstreamBroken when there is none."""
+        ...

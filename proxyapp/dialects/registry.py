@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from proxyapp.dialects.anthropic import ANTHROPIC
-from proxyapp.dialects.contract import Dialect
+from proxyapp.dialects.anthropic.counting import COUNTING as MESSAGES_COUNTING
+from proxyapp.dialects.contract import Counting, Dialect
 from proxyapp.dialects.openai_chat import OPENAI_CHAT
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC)}
+
+COUNTERS: dict[str, Counting] = {ANTHROPIC.name: MESSAGES_COUNTING}
+"""The dialects that can count a prompt's tokens."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from proxyapp.engine.exchange import Exchange
-from proxyapp.engine.prepare import Preparation
 from proxyapp.engine.record import AttemptRecord
-from proxyapp.engine.roads import Road
+from proxyapp.engine.roads import WholeRoad
 from proxyapp.engine.routing import CALLERS_OWN, KEYLESS_KINDS, Plan, Target
 from proxyapp.engine.transport import Answer, Transport
 from proxyapp.errors import (
@@ -30,11 +29,40 @@ from proxyapp.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from proxyapp.upstreams.contract import Credential
+from proxyapp.upstreams.contract import Credential, Outbound
 
 T = TypeVar("T")
-Use = Callable[[Road, Answer, Target, AttemptRecord], Awaitable[T]]
+R = TypeVar("R", bound=WholeRoad)
+Use = Callable[[R, Answer, Target, AttemptRecord], Awaitable[T]]
 """What to do with an answer whose status is below 400: read it whole, or up to its first content."""
+
+
+class Preparing(Protocol[R]):
+    """Makes the requests of one call, one for each attempt: `engine.prepare.Preparation`, and those of operations that
+    are not inference."""
+
+    async def recall(self, target: Target) -> None:
+        """Before a road is made: what must be had first for this target."""
+        ...
+
+    def road(self, target: Target, credential: Credential | None) -> R:
+        """Raises BadRequest and Unsupported in the caller's words, NoHealthyUpstream for an unknown kind."""
+        ...
+
+    def outbound(self, road: R, target: Target, credential: Credential | None, *, stream: bool) -> Outbound: ...
+
+    def refusal(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
+        """An upstream's answer of 300 or more as an error."""
+        ...
+
+    def mends(self, error: UpstreamFault) -> bool:
+        """The next try will go without what this error is about: the same target is asked once more."""
+        ...
+
+    async def settle(self, road: R, last: bytes) -> bytes:
+        """The answer is complete; `last` goes out after this."""
+        ...
+
 
 _KEY_AT_FAULT = frozenset({401, 402, 403})
 _KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
@@ -53,7 +81,7 @@ class Next(Enum):
 
 
 async def run(
-    plan: Plan, preparation: Preparation, transport: Transport, exchange: Exchange, use: Use[T], *, stream: bool
+    plan: Plan, preparation: Preparing[R], transport: Transport, exchange: Exchange, use: Use[R, T], *, stream: bool
 ) -> T:
     """The first good answer, as `use` makes it. Raises the last error when every target has failed."""
     failure: GatewayError | None = None
@@ -71,7 +99,7 @@ async def run(
 
 
 async def _try_route(
-    target: Target, preparation: Preparation, transport: Transport, exchange: Exchange, use: Use[T], *, stream: bool
+    target: Target, preparation: Preparing[R], transport: Transport, exchange: Exchange, use: Use[R, T], *, stream: bool
 ) -> T:
     if target.upstream.proxies:
         # Never around a proxy that the operator asked for: until pools carry traffic, such an upstream is refused.
@@ -86,8 +114,8 @@ async def _try_route(
         try:
             return await _try_once(target, keys[0], preparation, transport, exchange, use, stream=stream)
         except UpstreamFault as error:
-            if preparation.recollection.strips(error):
-                continue  # the one 400 that is sent again: without the proofs that it is about
+            if preparation.mends(error):
+                continue
             step = _next(error)
             if step is Next.KEY:
                 keys.pop(0)
@@ -120,10 +148,10 @@ def _keys(target: Target) -> list[Credential | None]:
 async def _try_once(
     target: Target,
     credential: Credential | None,
-    preparation: Preparation,
+    preparation: Preparing[R],
     transport: Transport,
     exchange: Exchange,
-    use: Use[T],
+    use: Use[R, T],
     *,
     stream: bool,
 ) -> T:
@@ -131,7 +159,7 @@ async def _try_once(
     exchange.new_attempt(record)
     await preparation.recall(target)
     road = preparation.road(target, credential)
-    exchange.notes, exchange.dropped = road.notes, road.notes.header()
+    exchange.notes, exchange.dropped, exchange.weight = road.notes, road.notes.header(), road.weight
     if road.translated:
         exchange.upstream_request.add(road.body)
     outbound = preparation.outbound(road, target, credential, stream=stream)
@@ -160,7 +188,7 @@ async def _try_once(
             answer.close()
 
 
-async def _refusal(preparation: Preparation, target: Target, answer: Answer, exchange: Exchange) -> UpstreamFault:
+async def _refusal(preparation: Preparing[R], target: Target, answer: Answer, exchange: Exchange) -> UpstreamFault:
     deadline = asyncio.get_running_loop().time() + target.upstream.timeouts.total
     body = await answer.read_all(target.upstream.timeouts, deadline)
     exchange.upstream_answer.add(body)

@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 from proxyapp.dialects.signatures import Sealer
+from proxyapp.engine.estimate import Factors
 from proxyapp.engine.exchange import Books, Exchange
 from proxyapp.engine.limits import Limiter
 from proxyapp.engine.memory import Memory
@@ -34,6 +35,8 @@ class Engine:
         self.transport = transport
         self.memory = memory or Memory()
         self.snapshot = Snapshot()
+        self.factors: Factors = {}
+        """What the history has taught of token counts; replaced like the snapshot."""
         self.limiter = Limiter()
         self.rng = random.Random()  # noqa: S311 (shares load, guards nothing)
         self._running: dict[Exchange, asyncio.Task[Any]] = {}

@@ -66,6 +66,10 @@ class Exchange:
         self.notes = Notes()
         self.dropped = ""
         """`x-dragoman-dropped`: what of the request was lost. Notes made later, on the answer, are for the books."""
+        self.weight: int | None = None
+        """What the prompt's text was reckoned to be (`engine.estimate`), kept for the history to learn from."""
+        self.estimated = False
+        """The answer's count of tokens was made here."""
         self.upstream = self.upstream_model = self.upstream_request_id = ""
         self.glimpse = Glimpse()
         self.status = 0
@@ -149,6 +153,7 @@ class Exchange:
             notes=[(note.path, note.sentence, note.dropped) for note in self.notes.items],
             content=self._content(outcome),
             proxy=self.attempts[-1].proxy if self.attempts else "",
+            extra={} if self.weight is None else {"weight": self.weight},
         )
 
     def _content(self, outcome: str) -> Content | None:

@@ -13,6 +13,7 @@ from proxyapp.dialects.registry import DIALECTS
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.affinity import account_of, has_choice
 from proxyapp.engine.call import Call
+from proxyapp.engine.estimate import Factors, tokens, weigh
 from proxyapp.engine.identity import new_id
 from proxyapp.engine.recollection import Recollection
 from proxyapp.engine.roads import PassThrough, Road, Translation
@@ -29,7 +30,6 @@ from proxyapp.upstreams.registry import KINDS
 USER_AGENT = "dragoman"
 PASSED_ON = ("anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key")
 """The caller's request headers that reach an upstream of the same dialect. Nothing else does."""
-_BYTES_PER_TOKEN = 4
 
 
 class Preparation:
@@ -44,6 +44,7 @@ class Preparation:
         sealer: Sealer,
         max_event_bytes: int,
         recollection: Recollection,
+        factors: Factors | None = None,
     ) -> None:
         self._call = call
         self._body = body
@@ -52,6 +53,7 @@ class Preparation:
         self._sealer = sealer
         self._max_event_bytes = max_event_bytes
         self.recollection = recollection
+        self._factors = factors or {}
         self._now = int(time.time())
         self._parsed: Request | None = None
         self._unread = Notes()
@@ -73,7 +75,7 @@ class Preparation:
         except GatewayError:  # a kind that is not known: `road` says so
             return
         if translates:
-            await self.recollection.look_up(self._request)
+            await self.recollection.look_up(self.request)
 
     def road(self, target: Target, credential: Credential | None) -> Road:
         """Raises BadRequest and Unsupported in the caller's words, NoHealthyUpstream for an unknown kind."""
@@ -85,49 +87,46 @@ class Preparation:
     def _road(self, target: Target, credential: Credential | None) -> Road:
         kind = kind_of(target)
         dialect = self._dialect_of(target)
-        side = self._upstream_side(kind, target, credential)
+        side = self.upstream_side(kind, target, credential)
         if dialect is self._call.dialect:
             watch = self.recollection.watches
             return PassThrough(dialect, self._body, target.model, side, self._max_event_bytes, watch=watch)
-        request = self.recollection.enrich(with_prompt(self._request(), side.system_prompt), side)
+        request = self.recollection.enrich(with_prompt(self.request(), side.system_prompt), side)
         side.notes.items.extend(self._unread.items)
+        weight = weigh(request)
         client_side = ClientSide(
             sealer=self._sealer,
             notes=side.notes,
             new_id=new_id,
             now=self._now,
-            estimate_input=len(self._body.raw) // _BYTES_PER_TOKEN,
+            estimate_input=tokens(weight, self.factor(target)),
             headers=self._call.headers,
             asked=self._call.asked,
         )
-        return Translation((self._call.dialect, client_side), (dialect, side), request, self._max_event_bytes)
+        client, upstream = (self._call.dialect, client_side), (dialect, side)
+        learned_from = None if weight.media else weight.text
+        return Translation(client, upstream, request, self._max_event_bytes, learned_from)
+
+    def factor(self, target: Target) -> float:
+        """By how much the target's own counts of tokens differ from what is reckoned here."""
+        return self._factors.get((target.upstream.name, target.model), 1.0)
 
     def outbound(self, road: Road, target: Target, credential: Credential | None, *, stream: bool) -> Outbound:
         """The HTTP request. The operator's own headers win over the kind's."""
         kind = kind_of(target)
-        passed: Mapping[str, str] = {}
-        if not road.translated:
-            passed = {name: self._call.headers[name] for name in PASSED_ON if name in self._call.headers}
-        headers = {
-            "content-type": "application/json",
-            "accept": "text/event-stream" if stream else "application/json",
-            "accept-encoding": "identity",
-            "user-agent": USER_AGENT,
-        }
-        headers.update(kind.headers(target.upstream, credential.secret if credential else None, passed))
-        headers.update({name.lower(): value for name, value in target.upstream.headers.items()})
+        passed = {} if road.translated else passed_on(self._call)
+        headers = headers_for(target, credential, passed, accept="text/event-stream" if stream else "application/json")
         url = kind.url(target.upstream, target.model, dialect=self._dialect_of(target).name, stream=stream)
         if road.query:
             url += ("&" if "?" in url else "?") + urlencode(road.query)
         return Outbound("POST", url, headers, road.body)
 
     def refusal(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
-        """An upstream's answer of 300 or more as an error. Redirects are never followed."""
-        if status < 400:
-            return UpstreamBroken(f"The upstream {target.upstream.name} answered with a redirect ({status}).")
-        if status > 599:
-            return UpstreamBroken(f"The upstream {target.upstream.name} answered with the unknown status {status}.")
-        return self._dialect_of(target).parse_error(status, headers, body)
+        return refusal_of(self._dialect_of(target), target, status, headers, body)
+
+    def mends(self, error: UpstreamFault) -> bool:
+        """The one 400 that is sent again: without the proofs that it is about."""
+        return self.recollection.strips(error)
 
     async def settle(self, road: Road, last: bytes) -> bytes:
         """An answer is complete: what later requests will need of it is safe before `last` goes out."""
@@ -141,7 +140,8 @@ class Preparation:
         request = Request(client_dialect=self._call.dialect.name, model="", stream=True)
         return self._call.dialect.encoder(request, side).fail(error)
 
-    def _request(self) -> Request:
+    def request(self) -> Request:
+        """The caller's body in neutral words. Raises BadRequest."""
         if self._parsed is None:
             side = ClientSide(
                 sealer=self._sealer,
@@ -154,7 +154,8 @@ class Preparation:
             self._parsed = self._call.dialect.parse_request(self._body.whole(), side)
         return self._parsed
 
-    def _upstream_side(self, kind: Kind, target: Target, credential: Credential | None) -> UpstreamSide:
+    def upstream_side(self, kind: Kind, target: Target, credential: Credential | None) -> UpstreamSide:
+        """What a dialect may use in one attempt."""
         return UpstreamSide(
             profile=profile_of(kind, target, self._model),
             sealer=self._sealer,
@@ -170,6 +171,40 @@ class Preparation:
 
     def _dialect_of(self, target: Target) -> Dialect:
         return DIALECTS[kind_of(target).dialect(target.upstream, self._call.dialect.name)]
+
+
+def passed_on(call: Call) -> dict[str, str]:
+    """The caller's own headers that an upstream of the same dialect gets."""
+    return {name: call.headers[name] for name in PASSED_ON if name in call.headers}
+
+
+def headers_for(
+    target: Target,
+    credential: Credential | None,
+    passed: Mapping[str, str],
+    *,
+    accept: str = "application/json",
+    content_type: str = "application/json",
+) -> dict[str, str]:
+    """The headers of a request that goes out. The operator's own win over the kind's."""
+    headers = {
+        "content-type": content_type,
+        "accept": accept,
+        "accept-encoding": "identity",
+        "user-agent": USER_AGENT,
+    }
+    headers.update(kind_of(target).headers(target.upstream, credential.secret if credential else None, passed))
+    headers.update({name.lower(): value for name, value in target.upstream.headers.items()})
+    return headers
+
+
+def refusal_of(dialect: Dialect, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
+    """An upstream's answer of 300 or more as an error. Redirects are never followed."""
+    if status < 400:
+        return UpstreamBroken(f"The upstream {target.upstream.name} answered with a redirect ({status}).")
+    if status > 599:
+        return UpstreamBroken(f"The upstream {target.upstream.name} answered with the unknown status {status}.")
+    return dialect.parse_error(status, headers, body)
 
 
 def system_prompt(target: Target, model: Model) -> str:

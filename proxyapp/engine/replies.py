@@ -21,6 +21,8 @@ def answer_headers(call: Call, exchange: Exchange) -> dict[str, str]:
         headers["x-dragoman-model"] = _printable(exchange.upstream_model)
     if exchange.dropped:
         headers["x-dragoman-dropped"] = _printable(exchange.dropped)[:4000]
+    if exchange.estimated:
+        headers["x-dragoman-estimated"] = "true"
     return headers
 
 

@@ -21,15 +21,28 @@ from proxyapp.ir.request import Request
 from proxyapp.ir.response import Response
 
 
-class Road(Protocol):
+class WholeRoad(Protocol):
+    """What every road has; all that one without streams needs."""
+
     body: bytes
     """What to send."""
     translated: bool
-    query: dict[str, str]
-    """What the address bears beside the kind's own."""
     notes: Notes
     glimpse: Glimpse
     """What is known of the answer so far."""
+    weight: int | None
+    """What the prompt's text was reckoned to be, for the history to learn from; None = not reckoned."""
+
+    def answer(self, raw: bytes) -> bytes:
+        """A whole answer for the caller. Raises UpstreamFault when it is an error or unreadable."""
+        ...
+
+
+class Road(WholeRoad, Protocol):
+    """One that also carries streams."""
+
+    query: dict[str, str]
+    """What the address bears beside the kind's own."""
     has_content: bool
     """Content has come: from here on nothing may be sent again."""
     is_done: bool
@@ -38,10 +51,6 @@ class Road(Protocol):
     """The stream failed. `feed` and `close` return what came before it; say it with `fail`."""
     found: Found
     """The reasoning proofs before the answer's tool calls, as far as they were seen."""
-
-    def answer(self, raw: bytes) -> bytes:
-        """A whole answer for the caller. Raises UpstreamFault when it is an error or unreadable."""
-        ...
 
     def feed(self, chunk: bytes) -> bytes:
         """A piece of the upstream's stream as a piece of the caller's; may be b""."""
@@ -64,6 +73,7 @@ class PassThrough:
     """Both sides speak the same dialect: frames are relayed as they are, a tap reads along."""
 
     translated = False
+    weight: int | None = None
 
     def __init__(
         self, dialect: Dialect, body: Body, model: str, side: UpstreamSide, max_event: int, *, watch: bool = False
@@ -155,7 +165,9 @@ class Translation:
         upstream: tuple[Dialect, UpstreamSide],
         request: Request,
         max_event: int,
+        weight: int | None = None,
     ) -> None:
+        self.weight = weight
         self._client, self._client_side = client
         self._upstream, self._side = upstream
         self._request = request

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from proxyapp.dialects.contract import Body
 from proxyapp.engine import attempts, routing
+from proxyapp.engine.attempts import Preparing, R
 from proxyapp.engine.call import Call, ClientGone, Reply
 from proxyapp.engine.core import Engine
 from proxyapp.engine.exchange import Exchange
-from proxyapp.engine.identify import identify
+from proxyapp.engine.identify import Caller, identify
 from proxyapp.engine.late import LatePump, abandon
 from proxyapp.engine.prepare import Preparation
 from proxyapp.engine.pump import Head, Pump
@@ -21,23 +23,26 @@ from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.transport import Answer
 from proxyapp.errors import GatewayError, InternalError
 
+Story = Callable[[Engine, Call, Exchange], Awaitable[Reply]]
+"""What happens between a request and its answer; `generate` unless the endpoint is another one's."""
 
-async def serve(engine: Engine, call: Call) -> Reply:
+
+async def serve(engine: Engine, call: Call, story: Story | None = None) -> Reply:
     """Answers one inference request. Every fault becomes the caller's dialect's own error; cancelling this coroutine
     (the caller hung up) cancels the upstream request and leaves a row `client_closed`."""
     exchange = Exchange(call, engine.books, engine.settings.history_bodies, engine.settings.body_cap_bytes)
     engine.enter(exchange)
     try:
-        return await _served(engine, call, exchange)
+        return await _served(engine, call, exchange, story or generate)
     except BaseException:
         # No effect on one that is over. A fault in telling a fault leaves a row too, and nothing counts as running.
         exchange.finish("error", status=500, error=InternalError("Internal error; the log has it."))
         raise  # the view logs it and answers
 
 
-async def _served(engine: Engine, call: Call, exchange: Exchange) -> Reply:
+async def _served(engine: Engine, call: Call, exchange: Exchange, story: Story) -> Reply:
     try:
-        return await _serve(engine, call, exchange)
+        return await story(engine, call, exchange)
     except GatewayError as error:
         return error_reply(call, exchange, error)
     except (asyncio.CancelledError, ClientGone) as gone:
@@ -51,12 +56,13 @@ async def _served(engine: Engine, call: Call, exchange: Exchange) -> Reply:
         raise
 
 
-async def _serve(engine: Engine, call: Call, exchange: Exchange) -> Reply:
+async def generate(engine: Engine, call: Call, exchange: Exchange) -> Reply:
+    """Inference."""
     snapshot = engine.snapshot
     caller = identify(snapshot, call.headers, query_key=call.query_key, address=call.address)
     exchange.asked_by(caller.key)
 
-    body = Body(await _read(call, exchange))
+    body = Body(await read(call, exchange))
     peek = call.asked or call.dialect.peek(body)
     exchange.asks_for(peek)
 
@@ -64,10 +70,7 @@ async def _serve(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     exchange.on_finish(engine.limiter.admit(caller.key))
     exchange.begin()
 
-    recollection = Recollection(engine.memory, caller.key.client_id, lasting=exchange.bodies != "none")
-    preparation = Preparation(
-        call, body, plan.model, caller.key.client, engine.sealer, engine.settings.max_event_bytes, recollection
-    )
+    preparation = preparation_of(engine, call, body, plan, caller, exchange)
     exchange.settle = preparation.settle
     plan = await preparation.choose(plan)
     if peek.stream:
@@ -75,7 +78,16 @@ async def _serve(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     return await _whole(engine, call, plan, preparation, exchange)
 
 
-async def _read(call: Call, exchange: Exchange) -> bytes:
+def preparation_of(
+    engine: Engine, call: Call, body: Body, plan: Plan, caller: Caller, exchange: Exchange
+) -> Preparation:
+    most, client = engine.settings.max_event_bytes, caller.key.client
+    recollection = Recollection(engine.memory, caller.key.client_id, lasting=exchange.bodies != "none")
+    return Preparation(call, body, plan.model, client, engine.sealer, most, recollection, engine.factors)
+
+
+async def read(call: Call, exchange: Exchange) -> bytes:
+    """The caller's body."""
     began = exchange.clock()
     raw = await call.read_body()
     exchange.waited += exchange.clock() - began
@@ -84,7 +96,13 @@ async def _read(call: Call, exchange: Exchange) -> bytes:
 
 
 async def _whole(engine: Engine, call: Call, plan: Plan, preparation: Preparation, exchange: Exchange) -> Reply:
-    async def read(road: Road, answer: Answer, target: Target, record: AttemptRecord) -> bytes:
+    return whole_reply(call, exchange, await ask(engine, plan, preparation, exchange))
+
+
+async def ask(engine: Engine, plan: Plan, preparation: Preparing[R], exchange: Exchange) -> bytes:
+    """The whole answer of the first target that gives one, as the caller gets it."""
+
+    async def use(road: R, answer: Answer, target: Target, record: AttemptRecord) -> bytes:
         timeouts = target.upstream.timeouts
         raw = await answer.read_all(timeouts, asyncio.get_running_loop().time() + timeouts.total)
         answer.close()
@@ -93,8 +111,12 @@ async def _whole(engine: Engine, call: Call, plan: Plan, preparation: Preparatio
         exchange.glimpse = road.glimpse
         return out
 
-    out = await attempts.run(plan, preparation, engine.transport, exchange, read, stream=False)
-    if exchange.upstream_request.bytes() is not None:
+    return await attempts.run(plan, preparation, engine.transport, exchange, use, stream=False)
+
+
+def whole_reply(call: Call, exchange: Exchange, out: bytes) -> Reply:
+    """A whole answer, booked. What an upstream said in the caller's own dialect is kept once."""
+    if exchange.upstream_request.bytes() is not None or exchange.upstream_answer.bytes() is None:
         exchange.client_answer.add(out)
     exchange.first_byte = exchange.clock()
     exchange.finish("ok", status=200)

@@ -232,3 +232,14 @@ async def test_a_websocket_is_refused_at_once(app):
 
     await app({"type": "websocket", "path": "/v1/responses", "headers": []}, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+async def test_counting_is_served_without_a_query_and_marks_an_estimate(serve_snapshot, app, upstream):
+    engine = serve_snapshot(a_snapshot(an_upstream("up", upstream.url)))
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    for path in ("/v1/messages/count_tokens?beta=true", "/messages/count_tokens"):
+        got = await ask(app, "POST", path, body, x_api_key=KEY)
+        assert (got.status, got.headers["x-dragoman-estimated"]) == (200, "true")
+        assert got.json == {"input_tokens": got.json["input_tokens"]}
+    assert engine.books.ended[-1].begun.path == "/messages/count_tokens"
+    assert (await ask(app, "POST", "/v1/messages/count_tokens", body)).json["error"]["type"] == "authentication_error"
