@@ -94,7 +94,7 @@ def whole(way: Road, raw: bytes) -> Given:
 def stream(way: Road, raw: bytes, size: int = 0) -> Given:
     """As `engine.pump` does it: until the road is done or has failed, then the bytes' end."""
     out = []
-    for start in range(0, len(raw), size or len(raw)):
+    for start in range(0, len(raw), size or len(raw) or 1):
         out.append(way.feed(raw[start : start + size] if size else raw))
         if way.error is not None or way.is_done:
             break

@@ -19,8 +19,8 @@ from openai.types.responses import Response
 from tests.corpus.exchanges import CHAT, GEMINI, MESSAGES, RESPONSES
 from tests.corpus.gemini import fold as fold_gemini
 
-Filtered = openai.ContentFilterFinishReasonError
-"""How the SDK's stream helper tells a program of a filtered answer."""
+Filtered, AtTheLimit = openai.ContentFilterFinishReasonError, openai.LengthFinishReasonError
+"""How the SDK's stream helper tells a program of an answer that was filtered, or cut at its limit."""
 
 _answer: dict[str, Any] = {}
 """What the next call is answered with."""
