@@ -7,10 +7,12 @@ from proxyapp.api.health import HealthView, ReadyView
 from proxyapp.api.inference import InferenceView
 from proxyapp.api.models import ModelsView
 from proxyapp.engine.counting import count
+from proxyapp.engine.embedding import embed
 
 chat = InferenceView.as_view(dialect="openai-chat")
 messages = InferenceView.as_view(dialect="anthropic-messages")
 count_messages = InferenceView.as_view(dialect="anthropic-messages", story=count)
+embeddings = InferenceView.as_view(dialect="openai-chat", story=embed)
 models = ModelsView.as_view()
 health = HealthView.as_view()
 
@@ -21,6 +23,8 @@ urlpatterns = [
     path("messages", messages),
     path("v1/messages/count_tokens", count_messages),
     path("messages/count_tokens", count_messages),
+    path("v1/embeddings", embeddings),
+    path("embeddings", embeddings),
     path("v1/models", models),
     path("models", models),
     path("v1/models/<path:name>", models),

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.dialects.sse import Frame
 from proxyapp.errors import GatewayError, Unsupported, UpstreamFault
+from proxyapp.ir.embeddings import EmbeddingRequest, EmbeddingResponse
 from proxyapp.ir.events import Event
 from proxyapp.ir.notes import Notes
 from proxyapp.ir.profile import Profile as Profile
@@ -250,4 +251,46 @@ class Counting(Protocol):
 
     def tokens(self, answer: dict[str, Any]) -> int:
         """The count. Raises UpstreamBroken when there is none."""
+        ...
+
+
+class Embedding(Protocol):
+    """Embeddings in one language, both roles. Errors are said by the dialect it is registered under."""
+
+    most: int
+    """The most inputs of one request to an upstream; more go out in several."""
+    operation: str
+    """What a `Kind` is asked for when the request was translated."""
+
+    def asked(self, body: Body) -> str:
+        """The same for a body that goes through."""
+        ...
+
+    # --- client side
+    def parse_request(self, body: dict[str, Any], model: str) -> EmbeddingRequest:
+        """Raises BadRequest naming the malformed field."""
+        ...
+
+    def render_response(self, response: EmbeddingResponse, request: EmbeddingRequest) -> dict[str, Any]:
+        """Raises ValueError for a vector that is none."""
+        ...
+
+    # --- upstream side
+    def render_request(self, request: EmbeddingRequest, side: UpstreamSide) -> dict[str, Any]:
+        """Losses go to side.notes; raises Unsupported for what may not be lost."""
+        ...
+
+    def parse_response(self, raw: bytes, count: int) -> EmbeddingResponse:
+        """Raises UpstreamBroken for anything that is not `count` vectors."""
+        ...
+
+    # --- pass-through
+    def patch(self, body: Body, model: str) -> bytes: ...
+
+    def usage(self, raw: bytes) -> Usage | None:
+        """What the answer tells of its usage. Raises UpstreamBroken when it holds no embeddings."""
+        ...
+
+    def relay(self, raw: bytes, body: Body, tokens: int | None) -> bytes:
+        """The upstream's answer for a caller of the same language; `tokens` is put in where it told no usage."""
         ...

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from proxyapp.dialects.anthropic import ANTHROPIC
 from proxyapp.dialects.anthropic.counting import COUNTING as MESSAGES_COUNTING
-from proxyapp.dialects.contract import Counting, Dialect
+from proxyapp.dialects.contract import Counting, Dialect, Embedding
+from proxyapp.dialects.openai.embeddings import EMBEDDINGS as OPENAI_EMBEDDINGS
 from proxyapp.dialects.openai_chat import OPENAI_CHAT
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC)}
 
 COUNTERS: dict[str, Counting] = {ANTHROPIC.name: MESSAGES_COUNTING}
 """The dialects that can count a prompt's tokens."""
+
+EMBEDDERS: dict[str, Embedding] = {OPENAI_CHAT.name: OPENAI_EMBEDDINGS}
+"""The dialects that have words for embeddings."""

@@ -243,3 +243,12 @@ async def test_counting_is_served_without_a_query_and_marks_an_estimate(serve_sn
         assert got.json == {"input_tokens": got.json["input_tokens"]}
     assert engine.books.ended[-1].begun.path == "/messages/count_tokens"
     assert (await ask(app, "POST", "/v1/messages/count_tokens", body)).json["error"]["type"] == "authentication_error"
+
+
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/embeddings"])
+async def test_embeddings_are_served_without_a_query(serve_snapshot, app, upstream, path):
+    serve_snapshot(a_snapshot(an_upstream("up", upstream.url)))
+    said = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [1.5]}], "model": "x"}
+    upstream.then(answer_json({**said, "usage": {"prompt_tokens": 1, "total_tokens": 1}}))
+    got = await ask(app, "POST", path, {"model": "m", "input": "hi"}, **AUTH)
+    assert (got.status, got.json["data"][0]["embedding"], got.headers["x-dragoman-upstream"]) == (200, [1.5], "up")
