@@ -1,14 +1,15 @@
-"""Every dialect by name. Adding one is a folder and a line here."""
+"""Every dialect by name. Adding one is a package and a line here."""
 
 from __future__ import annotations
 
 from proxyapp.dialects.anthropic import ANTHROPIC
 from proxyapp.dialects.anthropic.counting import COUNTING as MESSAGES_COUNTING
 from proxyapp.dialects.contract import Counting, Dialect, Embedding
+from proxyapp.dialects.coze import COZE
 from proxyapp.dialects.openai.embeddings import EMBEDDINGS as OPENAI_EMBEDDINGS
 from proxyapp.dialects.openai_chat import OPENAI_CHAT
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC)}
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, COZE)}
 
 COUNTERS: dict[str, Counting] = {ANTHROPIC.name: MESSAGES_COUNTING}
 """The dialects that can count a prompt's tokens."""

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Protocol, TypeVar
 
+from proxyapp.engine import stepwise
 from proxyapp.engine.exchange import Exchange
 from proxyapp.engine.record import AttemptRecord
 from proxyapp.engine.roads import WholeRoad
@@ -65,6 +66,7 @@ class Preparing(Protocol[R]):
 
 
 _KEY_AT_FAULT = frozenset({401, 402, 403})
+_REQUEST_IDS = ("request-id", "x-request-id", "x-tt-logid", "x-log-id")
 _KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
 """An operator who sets one of these among an upstream's headers has given the credential there."""
 _NEVER_AGAIN = frozenset({400, 404, 413, 422})
@@ -169,9 +171,12 @@ async def _try_once(
     try:
         answer = await transport.open(outbound, target.upstream.name, target.upstream.timeouts)
         record.status = answer.status
-        exchange.upstream_request_id = answer.headers.get("request-id") or answer.headers.get("x-request-id") or ""
+        exchange.upstream_request_id = next(
+            (answer.headers[name] for name in _REQUEST_IDS if name in answer.headers), ""
+        )
         if answer.status >= 300:
             raise await _refusal(preparation, target, answer, exchange)
+        answer = await stepwise.completed(answer, outbound, target, preparation.refusal, transport, exchange)
         result = await use(road, answer, target, record)
         kept = True
         return result

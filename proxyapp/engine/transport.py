@@ -106,7 +106,7 @@ class Pool(AiohttpTransport):
             outbound.method,
             url,
             headers=outbound.headers,
-            data=outbound.body,
+            data=outbound.body or None,
             allow_redirects=False,
             auto_decompress=False,
             timeout=_connect_timeout(connect),

@@ -19,6 +19,7 @@ KINDS = (
     ("azure", "Azure OpenAI"),
     ("openai_compatible", "OpenAI-compatible (vLLM, Ollama, OpenRouter, a relay …)"),
     ("anthropic", "Anthropic"),
+    ("coze", "Coze (bots)"),
     ("demo", "demo (answers from this process)"),
 )
 """Kinds in force: one line each, as in proxyapp/upstreams."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Generator, Mapping
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
@@ -67,6 +67,22 @@ class Outbound(Struct, frozen=True):
     body: bytes
 
 
+class Pause(Struct, frozen=True):
+    """Wait before the next request."""
+
+    seconds: float
+
+
+class Abandoned(Exception):
+    """Thrown into `steps` when nobody waits for the answer any more. It may yield one last Outbound, to call the work
+    off; what comes back is not looked at."""
+
+
+Steps = Generator[Outbound | Pause, bytes, bytes]
+"""Yields what to send or how long to wait, is sent what came back (b"" after a pause), or has the UpstreamFault thrown
+in that came instead, and returns the whole answer."""
+
+
 class Kind(Protocol):
     """One kind of server. Stateless; one object serves all upstreams of the kind.
 
@@ -97,4 +113,13 @@ class Kind(Protocol):
 
     def profile(self, upstream: Upstream, model: str) -> Profile:
         """What `model` can do there."""
+        ...
+
+
+@runtime_checkable
+class Stepwise(Protocol):
+    """A kind whose whole answers take several requests."""
+
+    def steps(self, upstream: Upstream, outbound: Outbound, answer: bytes) -> Steps:
+        """What is left to be asked after `outbound` was answered with JSON (also where a stream was asked for)."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from proxyapp.upstreams.anthropic import Anthropic
 from proxyapp.upstreams.azure import Azure
 from proxyapp.upstreams.contract import Kind
+from proxyapp.upstreams.coze import Coze
 from proxyapp.upstreams.demo import Demo
 from proxyapp.upstreams.openai import OpenAI
 from proxyapp.upstreams.openai_compatible import OpenAICompatible
@@ -16,6 +17,7 @@ KINDS: dict[str, Kind] = {
         Azure(),
         OpenAICompatible(),
         Anthropic(),
+        Coze(),
         Demo(),
     )
 }

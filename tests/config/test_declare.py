@@ -181,7 +181,7 @@ def test_one_problem_leaves_everything_as_it_was():
         ("upstreams: [{name: u, kind: openai, proxy_pool: p}]", 'upstreams[0].proxy_pool: no proxy pool named "p"'),
         ("upstreams: [{name: u, kind: opnai}]", "upstreams[0].kind: unknown; did you mean 'openai'?"),
         ("upstreams: [{name: u, kind: gemini}]", "upstreams[0].kind: 'gemini' is not available in this version; "
-         "there are openai, azure, openai_compatible, anthropic, demo"),
+         "there are openai, azure, openai_compatible, anthropic, coze, demo"),
         ("upstreams: [{name: u, kind: openai, api: chats}]", "upstreams[0].api: unknown; did you mean 'chat'?"),
         ("upstreams: [{name: u, kind: openai_compatible}]",
          "upstreams[0].base_url: This kind of upstream has no address "
