@@ -89,6 +89,8 @@ DRAGOMAN_HISTORY_BODY_KB = env.integer("DRAGOMAN_HISTORY_BODY_KB", 256, 1, 10**6
 """Cap of one stored layer."""
 DRAGOMAN_REASONING_HOURS = env.integer("DRAGOMAN_REASONING_HOURS", 24, 0, 24 * 365)
 """How long reasoning proofs are remembered for callers that cannot keep them."""
+DRAGOMAN_RESPONSES_DAYS = env.integer("DRAGOMAN_RESPONSES_DAYS", 30, 0, 36500)
+"""How long Responses are kept for callers who wish it; 0: not at all."""
 DRAGOMAN_JOURNAL_MAX_MB = env.integer("DRAGOMAN_JOURNAL_MAX_MB", 1024, 1, 10**6)
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), str.upper)

@@ -5,17 +5,20 @@
         Unsupported           400  the upstream has no counterpart and dropping it would change the meaning
           ThreadsUnsupported  400  nobody holds the conversation for a caller that sends only its new turns
         BodyUnreadable        400  a body that is not JSON, or cut
+        PreviousNotFound      400  the answer to go on from is not kept here for this client
       NotAuthenticated        401  no key, an unknown key, or two keys
       NoCredential            401  nothing to show the upstream, and nothing configured
       Forbidden               403  a known key that may not do this
       PathNotFound            404  no such endpoint
       ModelNotFound           404  no model of that name for this key
+      ResponseNotFound        404  no kept answer of that id for this client
       MethodNotAllowed        405
       BodyTooSlow             408  a request body that stopped coming
       BodyTooLarge            413
       MediaTypeRefused        415  a compressed request body
       LimitReached            429  a limit or budget of the gateway, with retry_after
       InternalError           500  a fault of ours
+      StoreAway               503  kept answers cannot be read now
       UpstreamFault           (the upstream's side; may move on to another target)
         UpstreamUnreachable   502  refused, reset, no address: nothing came back
         UpstreamBroken        502  an answer that cannot be read, or that was cut
@@ -85,6 +88,12 @@ class BodyUnreadable(BadRequest):
     code = "invalid_json"
 
 
+class PreviousNotFound(BadRequest):
+    """The Responses API's `previous_response_id` names nothing that is kept here for this client."""
+
+    code = "previous_response_not_found"
+
+
 class NotAuthenticated(GatewayError):
     """No gateway key, an unknown or expired one, or two that differ."""
 
@@ -113,6 +122,12 @@ class ModelNotFound(GatewayError):
     """No model of that name, or none this key may see."""
 
     status, code = 404, "model_not_found"
+
+
+class ResponseNotFound(GatewayError):
+    """No answer of that id is kept for this client: never was, was deleted, or its time is over."""
+
+    status, code = 404, "response_not_found"
 
 
 class MethodNotAllowed(GatewayError):
@@ -149,6 +164,12 @@ class InternalError(GatewayError):
     """A fault of ours; the log has the traceback under the request id."""
 
     status, code = 500, "internal_error"
+
+
+class StoreAway(GatewayError):
+    """The database that keeps answers cannot be reached, and the request needs one."""
+
+    status, code, retryable = 503, "store_unavailable", True
 
 
 class ShuttingDown(GatewayError):

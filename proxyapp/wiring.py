@@ -20,6 +20,7 @@ from proxyapp.config.address import own_address
 from proxyapp.config.watch import Watcher
 from proxyapp.conversations.desk import Desk
 from proxyapp.conversations.proofs import ProofShelf
+from proxyapp.conversations.responses import ResponseStore
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.core import Engine
 from proxyapp.engine.estimate import Factors
@@ -132,6 +133,7 @@ def _build() -> Worker:
         sealer=Sealer(derived_key("reasoning proofs")),
         transport=Transport(max_answer_bytes=settings.DRAGOMAN_MAX_ANSWER_MB * 2**20),
         memory=Memory(_shelf(desk)),
+        store=_store(desk),
     )
 
     def put_in_force(snapshot: Snapshot) -> None:
@@ -171,3 +173,8 @@ def _stop_threads(worker: Worker) -> None:
 def _shelf(desk: Desk) -> ProofShelf | None:
     hours = settings.DRAGOMAN_REASONING_HOURS
     return ProofShelf(desk, hours) if hours else None
+
+
+def _store(desk: Desk) -> ResponseStore | None:
+    days = settings.DRAGOMAN_RESPONSES_DAYS
+    return ResponseStore(desk, days) if days else None

@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 from proxyapp.dialects.signatures import Sealer
+from proxyapp.engine.conversation import Store
 from proxyapp.engine.estimate import Factors
 from proxyapp.engine.exchange import Books, Exchange
 from proxyapp.engine.limits import Limiter
@@ -28,12 +29,15 @@ class Engine:
         sealer: Sealer,
         transport: Transport,
         memory: Memory | None = None,
+        store: Store | None = None,
     ) -> None:
         self.settings = settings
         self.books = books
         self.sealer = sealer
         self.transport = transport
         self.memory = memory or Memory()
+        self.store = store
+        """Where Responses are kept; None = they are not."""
         self.snapshot = Snapshot()
         self.factors: Factors = {}
         """What the history has taught of token counts; replaced like the snapshot."""

@@ -13,6 +13,7 @@ from proxyapp.dialects.registry import DIALECTS
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.affinity import account_of, has_choice
 from proxyapp.engine.call import Call
+from proxyapp.engine.conversation import Conversation
 from proxyapp.engine.estimate import Factors, tokens, weigh
 from proxyapp.engine.identity import new_id
 from proxyapp.engine.recollection import Recollection
@@ -53,6 +54,8 @@ class Preparation:
         self._sealer = sealer
         self._max_event_bytes = max_event_bytes
         self.recollection = recollection
+        self.conversation: Conversation | None = None
+        """What the caller wants kept, or has kept; None for dialects without state."""
         self._factors = factors or {}
         self._now = int(time.time())
         self._parsed: Request | None = None
@@ -80,17 +83,20 @@ class Preparation:
     def road(self, target: Target, credential: Credential | None) -> Road:
         """Raises BadRequest and Unsupported in the caller's words, NoHealthyUpstream for an unknown kind."""
         try:
-            return self._road(target, credential)
+            road = self._road(target, credential)
         except RecursionError as exc:  # read just so, and too deep to be written again
             raise BodyUnreadable("The body is nested too deeply.") from exc
+        return self.conversation.around(road) if self.conversation is not None else road
 
     def _road(self, target: Target, credential: Credential | None) -> Road:
         kind = kind_of(target)
         dialect = self._dialect_of(target)
         side = self.upstream_side(kind, target, credential)
         if dialect is self._call.dialect:
-            watch = self.recollection.watches
-            return PassThrough(dialect, self._body, target.model, side, self._max_event_bytes, watch=watch)
+            watch, body = self.recollection.watches, self._body
+            if self.conversation is not None:
+                body = self.conversation.for_upstream(body, side)
+            return PassThrough(dialect, body, target.model, side, self._max_event_bytes, watch=watch)
         request = self.recollection.enrich(with_prompt(self.request(), side.system_prompt), side)
         side.notes.items.extend(self._unread.items)
         weight = weigh(request)
@@ -132,7 +138,7 @@ class Preparation:
         """An answer is complete: what later requests will need of it is safe before `last` goes out."""
         if road.error is None:
             await self.recollection.keep(road)
-        return last
+        return await self.conversation.settle(last) if self.conversation is not None else last
 
     def error_event(self, error: GatewayError) -> bytes:
         """The caller's error event, for a stream that never had content."""

@@ -9,9 +9,11 @@ from proxyapp.dialects.contract import Body
 from proxyapp.engine import attempts, routing
 from proxyapp.engine.attempts import Preparing, R
 from proxyapp.engine.call import Call, ClientGone, Reply
+from proxyapp.engine.conversation import STATEFUL, Conversation
 from proxyapp.engine.core import Engine
 from proxyapp.engine.exchange import Exchange
 from proxyapp.engine.identify import Caller, identify
+from proxyapp.engine.identity import new_id
 from proxyapp.engine.late import LatePump, abandon
 from proxyapp.engine.prepare import Preparation
 from proxyapp.engine.pump import Head, Pump
@@ -70,7 +72,11 @@ async def generate(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     exchange.on_finish(engine.limiter.admit(caller.key))
     exchange.begin()
 
+    conversation = Conversation(engine.store, caller.key.client_id, may_keep=exchange.bodies != "none", new_id=new_id)
+    if call.dialect.name in STATEFUL:
+        body = await conversation.open(body, engine.settings.max_body_bytes)
     preparation = preparation_of(engine, call, body, plan, caller, exchange)
+    preparation.conversation = conversation
     exchange.settle = preparation.settle
     plan = await preparation.choose(plan)
     if peek.stream:

@@ -1,7 +1,7 @@
 """Models of the product, by subject."""
 
 from proxyapp.models.config import ConfigVersion
-from proxyapp.models.conversations import RememberedProof
+from proxyapp.models.conversations import RememberedProof, StoredItem, StoredResponse
 from proxyapp.models.history import RequestAttempt, RequestContent, RequestLog
 from proxyapp.models.proxies import Proxy, ProxyPool
 from proxyapp.models.routes import ModelConfig, Route
@@ -17,6 +17,8 @@ __all__ = [
     "RequestContent",
     "RequestLog",
     "Route",
+    "StoredItem",
+    "StoredResponse",
     "Upstream",
     "UpstreamKey",
 ]

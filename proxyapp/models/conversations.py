@@ -25,3 +25,45 @@ class RememberedProof(models.Model):
 
     def __str__(self) -> str:
         return self.digest[:12]
+
+
+class StoredResponse(models.Model):
+    """One turn of a conversation that a Responses caller wants kept. The turns before it are its ancestors."""
+
+    digest = models.CharField(max_length=64)
+    """SHA-256 of client and response id. An upstream may give an id twice: the latest row counts, and each row's own
+    ancestors are told by number."""
+    client_id = models.BigIntegerField()
+    parent_id = models.BigIntegerField(null=True)
+    """The turn before; the number of a row that is gone breaks the conversation."""
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    """Moves on with every turn that follows."""
+    content = models.BinaryField()
+    """`{"input": items that this turn added, "response": the answer as the caller got it}`, compressed."""
+
+    class Meta:
+        verbose_name = "stored response"
+        default_permissions = ()
+        indexes = [
+            models.Index(fields=["digest", "-id"], name="storedresponse_digest"),
+            models.Index(fields=["expires_at"], name="storedresponse_end"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class StoredItem(models.Model):
+    """Where to find one item of a stored answer, for references to it."""
+
+    digest = models.CharField(max_length=64)
+    """SHA-256 of client and item id."""
+    response = models.ForeignKey(StoredResponse, on_delete=models.CASCADE)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["digest"], name="storeditem_digest")]
+
+    def __str__(self) -> str:
+        return self.digest[:12]

@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.utils import timezone
 
 from proxyapp.conversations.desk import Away, Desk
@@ -20,14 +20,6 @@ from proxyapp.ir.parts import Reasoning
 from proxyapp.models import RememberedProof
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def desk():
-    made = Desk(seconds=5)
-    yield made
-    [made._threads.submit(lambda: connection.close()).result() for _ in range(4)]
-    made.close()
 
 
 def a_proof(signature="c2ln", text="so"):
