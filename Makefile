@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-fast test-postgres lint format bench corpus lock clean
+.PHONY: help run dev test test-fast test-postgres lint format bench corpus matrix lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench: $(VENV)/.dev  ## CPU per request on one core against a loopback upstream
 
 corpus: $(VENV)/.dev  ## count the recorded traffic by group: prints docs/corpus.md and writes it
 	@$(BIN)/python -m tests.corpus.table
+
+matrix: $(VENV)/.dev  ## try every feature from every dialect to every upstream: writes docs/support-matrix.md
+	@$(BIN)/python -m tests.matrix.page
 
 lock: $(VENV)/.dev  ## requirements*.in to pinned, hashed requirements*.txt (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements.in -o requirements.txt
