@@ -19,7 +19,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, get_resolver
 
-from proxyapp.engine.call import ClientGone
+from proxyapp.engine.call import AnswerCut, ClientGone
 from proxyapp.errors import BodyTooLarge, BodyTooSlow, MediaTypeRefused
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -123,6 +123,8 @@ class LeanHandler(ASGIHandler):
             if not (watch.hung_up or request.has_left):
                 raise
             watch.task.uncancel()
+        except AnswerCut:
+            pass  # the server cuts the connection of a response that was not completed
         finally:
             watch.stop()
             for close in response._resource_closers if response is not None else ():

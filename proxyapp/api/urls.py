@@ -8,6 +8,7 @@ from proxyapp.api.inference import InferenceView
 from proxyapp.api.models import ModelsView
 from proxyapp.engine.counting import count
 from proxyapp.engine.embedding import embed
+from proxyapp.engine.forwarding import ENDPOINTS, forward
 
 chat = InferenceView.as_view(dialect="openai-chat")
 messages = InferenceView.as_view(dialect="anthropic-messages")
@@ -35,5 +36,6 @@ urlpatterns = [
     path("v1/health", health),
     path("health/live", health),
     path("health/ready", ReadyView.as_view()),
+    *(path(f"v1/{name}", InferenceView.as_view(dialect="openai-chat", story=forward(name))) for name in ENDPOINTS),
     path("_demo/v1/messages", DemoView.as_view()),
 ]

@@ -51,3 +51,7 @@ class Reply(Struct, kw_only=True):
 
 class ClientGone(Exception):
     """The caller hung up before its request was complete."""
+
+
+class AnswerCut(Exception):
+    """An answer that has begun cannot be completed and has no words for that: the connection is to be cut."""

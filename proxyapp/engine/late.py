@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from proxyapp.engine.exchange import Exchange
-from proxyapp.engine.prepare import Preparation
 from proxyapp.engine.pump import Head, Pump
 from proxyapp.errors import GatewayError, InternalError
 
@@ -23,13 +22,13 @@ class LatePump:
         keepalive: bytes,
         every: float,
         exchange: Exchange,
-        preparation: Preparation,
+        error_event: Callable[[GatewayError], bytes],
     ) -> None:
         self._opening = opening
         self._keepalive = keepalive
         self._every = every
         self._exchange = exchange
-        self._preparation = preparation
+        self._error_event = error_event
         self._pump: Pump | None = None
         self._greeted = self._over = False
 
@@ -70,7 +69,7 @@ class LatePump:
     def _fail(self, error: GatewayError) -> bytes:
         self._over = True
         self._exchange.finish("error", status=200, error=error)
-        return self._preparation.error_event(error)
+        return self._error_event(error)
 
     def close(self) -> None:
         if self._pump is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from proxyapp.dialects.contract import Body
 from proxyapp.engine import attempts, routing
@@ -25,8 +26,17 @@ from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.transport import Answer
 from proxyapp.errors import GatewayError, InternalError
 
+S = TypeVar("S", bound=Road)
 Story = Callable[[Engine, Call, Exchange], Awaitable[Reply]]
 """What happens between a request and its answer; `generate` unless the endpoint is another one's."""
+
+
+class Streaming(Preparing[S], Protocol):
+    """Makes requests whose answers may be streams."""
+
+    def error_event(self, error: GatewayError) -> bytes:
+        """The caller's error event, for a stream that never had content."""
+        ...
 
 
 async def serve(engine: Engine, call: Call, story: Story | None = None) -> Reply:
@@ -80,7 +90,7 @@ async def generate(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     exchange.settle = preparation.settle
     plan = await preparation.choose(plan)
     if peek.stream:
-        return await _stream(engine, call, plan, preparation, exchange)
+        return await stream(engine, call, plan, preparation, exchange)
     return await _whole(engine, call, plan, preparation, exchange)
 
 
@@ -92,12 +102,13 @@ def preparation_of(
     return Preparation(call, body, plan.model, client, engine.sealer, most, recollection, engine.factors)
 
 
-async def read(call: Call, exchange: Exchange) -> bytes:
-    """The caller's body."""
+async def read(call: Call, exchange: Exchange, *, keep: bool = True) -> bytes:
+    """The caller's body. `keep`: the history may have it as it is."""
     began = exchange.clock()
     raw = await call.read_body()
     exchange.waited += exchange.clock() - began
-    exchange.client_request.add(raw)
+    if keep:
+        exchange.client_request.add(raw)
     return raw
 
 
@@ -129,8 +140,10 @@ def whole_reply(call: Call, exchange: Exchange, out: bytes) -> Reply:
     return Reply(status=200, body=out, headers=answer_headers(call, exchange))
 
 
-async def _stream(engine: Engine, call: Call, plan: Plan, preparation: Preparation, exchange: Exchange) -> Reply:
-    async def to_content(road: Road, answer: Answer, target: Target, record: AttemptRecord) -> Head:
+async def stream(engine: Engine, call: Call, plan: Plan, preparation: Streaming[S], exchange: Exchange) -> Reply:
+    """The stream of the first target that comes to content, or keep-alives until there is one."""
+
+    async def to_content(road: S, answer: Answer, target: Target, record: AttemptRecord) -> Head:
         deadline = asyncio.get_running_loop().time() + target.upstream.timeouts.total
         return await Head(road, answer, target.upstream, exchange, deadline).read_to_content()
 
@@ -147,6 +160,6 @@ async def _stream(engine: Engine, call: Call, plan: Plan, preparation: Preparati
         raise
     if not opening.done():
         # Nothing for so long: the caller gets its head and keep-alives, the attempts go on behind it.
-        late = LatePump(opening, call.dialect.keepalive, every, exchange, preparation)
+        late = LatePump(opening, call.dialect.keepalive, every, exchange, preparation.error_event)
         return stream_reply(call, exchange, late)
     return stream_reply(call, exchange, Pump(opening.result(), call.dialect.keepalive, every))

@@ -252,3 +252,17 @@ async def test_embeddings_are_served_without_a_query(serve_snapshot, app, upstre
     upstream.then(answer_json({**said, "usage": {"prompt_tokens": 1, "total_tokens": 1}}))
     got = await ask(app, "POST", path, {"model": "m", "input": "hi"}, **AUTH)
     assert (got.status, got.json["data"][0]["embedding"], got.headers["x-dragoman-upstream"]) == (200, [1.5], "up")
+
+
+async def test_sound_is_served_and_a_cut_one_is_never_completed(serve_snapshot, app, upstream):
+    serve_snapshot(a_snapshot(an_upstream("up", upstream.url)))
+    body = {"model": "m", "input": "Hello", "voice": "alloy"}
+    sound = {"content-type": "audio/mpeg"}
+    upstream.then(Script(200, sound, [b"ID3sound"]), Script(200, sound, [b"ID3so"], end="cut"))
+    whole = await ask(app, "POST", "/v1/audio/speech", body, **AUTH)
+    assert (whole.status, whole.raw, whole.complete) == (200, b"ID3sound", True)
+    assert whole.headers["content-type"] == "audio/mpeg"
+    cut = await ask(app, "POST", "/v1/audio/speech", body, **AUTH)
+    assert (cut.status, cut.raw, cut.complete) == (200, b"ID3so", False)
+    assert (await ask(app, "GET", "/v1/audio/speech", **AUTH)).status == 405
+    assert (await ask(app, "POST", "/v1/audio/nothing", body, **AUTH)).status == 404

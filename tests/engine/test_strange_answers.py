@@ -206,7 +206,7 @@ async def test_a_fault_of_ours_ends_a_stream_that_was_slow_to_begin_in_words(mak
     )
     opening = asyncio.get_running_loop().create_future()
     opening.set_exception(TypeError("not thought of"))
-    late = LatePump(opening, call.dialect.keepalive, 1.0, exchange, preparation)
+    late = LatePump(opening, call.dialect.keepalive, 1.0, exchange, preparation.error_event)
     raw = b"".join([piece async for piece in late])
     late.close()
     assert b"event: error" in raw
