@@ -12,6 +12,7 @@
       PathNotFound            404  no such endpoint
       ModelNotFound           404  no model of that name for this key
       ResponseNotFound        404  no kept answer of that id for this client
+      ThreadNotFound          404  no message thread of this client to go on with
       MethodNotAllowed        405
       BodyTooSlow             408  a request body that stopped coming
       BodyTooLarge            413
@@ -128,6 +129,12 @@ class ResponseNotFound(GatewayError):
     """No answer of that id is kept for this client: never was, was deleted, or its time is over."""
 
     status, code = 404, "response_not_found"
+
+
+class ThreadNotFound(GatewayError):
+    """The message from which a Messages caller's thread goes on is none of its own that an upstream holds."""
+
+    status, code = 404, "thread_not_found"
 
 
 class MethodNotAllowed(GatewayError):

@@ -11,7 +11,7 @@ import msgspec
 from proxyapp.dialects.contract import Body, ClientSide, Dialect, UpstreamSide
 from proxyapp.dialects.registry import DIALECTS
 from proxyapp.dialects.signatures import Sealer
-from proxyapp.engine.affinity import account_of, has_choice
+from proxyapp.engine.affinity import account_of, has_choice, prefer
 from proxyapp.engine.call import Call
 from proxyapp.engine.conversation import Conversation
 from proxyapp.engine.estimate import Factors, tokens, weigh
@@ -63,7 +63,11 @@ class Preparation:
         """What the caller's dialect could not put into words of the IR; told again with every attempt."""
 
     async def choose(self, plan: Plan) -> Plan:
-        """The plan with the accounts first to whom this conversation's reasoning belongs. Raises nothing."""
+        """The plan with the accounts first to whom this conversation's thread or reasoning belongs. Raises
+        ThreadNotFound."""
+        passes = any(self._passes(target) for target in plan.targets)
+        if passes and (holders := await self.recollection.thread_holders(self._call.dialect.name, self._body)):
+            return prefer(plan, holders)
         if not has_choice(plan):
             return plan
         self.recollection.watches = True
@@ -73,12 +77,15 @@ class Preparation:
 
     async def recall(self, target: Target) -> None:
         """Before a road is made: what the caller could not keep of earlier answers, if this target needs it."""
-        try:
-            translates = self._dialect_of(target) is not self._call.dialect
-        except GatewayError:  # a kind that is not known: `road` says so
-            return
-        if translates:
+        if not self._passes(target):
             await self.recollection.look_up(self.request)
+
+    def _passes(self, target: Target) -> bool:
+        """Does this target speak the caller's own dialect? False as well for a kind that is not known."""
+        try:
+            return self._dialect_of(target) is self._call.dialect
+        except GatewayError:  # `road` says so
+            return False
 
     def road(self, target: Target, credential: Credential | None) -> Road:
         """Raises BadRequest and Unsupported in the caller's words, NoHealthyUpstream for an unknown kind."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.engine import affinity
+from proxyapp.dialects.contract import Body, UpstreamSide
+from proxyapp.engine import affinity, threads
 from proxyapp.engine.memory import Found, Memory, accounts_of, bare_calls, with_memories, without_proofs
 from proxyapp.engine.roads import Road
 from proxyapp.engine.routing import Plan
-from proxyapp.errors import GatewayError, UpstreamFault, UpstreamRefused
+from proxyapp.errors import GatewayError, ThreadNotFound, UpstreamFault, UpstreamRefused
 from proxyapp.ir.request import Request
 
 _REFUSED = ("invalid_encrypted_content",)
@@ -29,6 +29,7 @@ class Recollection:
         self._memories: Found = {}
         self._has_looked = False
         self._is_stripped = self._was_enriched = False
+        self._has_thread = False
         self.watches = False
         """There is a choice of accounts: whose proofs a pass-through answer bears is noted."""
 
@@ -43,6 +44,18 @@ class Recollection:
             return
         if bare:
             self._memories = await self._memory.recall(self._client, bare)
+
+    async def thread_holders(self, dialect: str, body: Body) -> list[str]:
+        """The account that holds the thread from which this request goes on. Raises ThreadNotFound when it is none of
+        this client's."""
+        self._has_thread = threads.has_thread(dialect, body)
+        name = threads.continued(body) if self._has_thread else None
+        if name is None:
+            return []
+        found = await self._memory.recall(self._client, [name])
+        if not found:
+            raise ThreadNotFound("No thread was found for `previous_message_id`; send the whole conversation.")
+        return accounts_of(found)
 
     async def prefer(self, plan: Plan, raw: bytes) -> Plan:
         """The plan with the accounts first that made this request's proofs."""
@@ -69,6 +82,9 @@ class Recollection:
         return True
 
     async def keep(self, road: Road) -> None:
-        """Remembers the proofs of an answer that is complete."""
-        if road.found:
-            await self._memory.keep(self._client, road.found, lasting=self._lasting)
+        """Remembers the proofs of an answer that is complete, and who holds its thread."""
+        found = road.found
+        if self._has_thread and not road.translated and road.glimpse.id:
+            found = {**found, **threads.held_by(road.glimpse.id, road.account)}
+        if found:
+            await self._memory.keep(self._client, found, lasting=self._lasting)

@@ -26,7 +26,7 @@ async def test_what_was_left_out_while_the_request_was_read_is_said(make_engine,
 async def test_fields_beside_a_messages_content_are_said(make_engine, upstream):
     turns = [
         {"role": "user", "content": "hi"},
-        {"role": "system", "content": "Be quick.", "output_config": {"effort": "low"}},
+        {"role": "system", "content": "Be quick.", "output_config": {"later": "low"}},
     ]
     paths = await dropped(make_engine, upstream, messages=turns)
     assert "messages.1.output_config" in paths

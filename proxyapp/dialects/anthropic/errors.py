@@ -9,7 +9,14 @@ from typing import Any
 
 from proxyapp.dialects import jsonio, sse
 from proxyapp.dialects.anthropic.tables import ERROR_STATUS, ERROR_TYPE, NAME, SPENT
-from proxyapp.errors import GatewayError, ThreadsUnsupported, UpstreamBroken, UpstreamFault, UpstreamRefused
+from proxyapp.errors import (
+    GatewayError,
+    ThreadNotFound,
+    ThreadsUnsupported,
+    UpstreamBroken,
+    UpstreamFault,
+    UpstreamRefused,
+)
 
 _OVERFLOW = re.compile(
     r"prompt is too long|maximum context length|context_length_exceeded|context window"
@@ -49,6 +56,8 @@ def _error(error: GatewayError) -> tuple[int, dict[str, Any]]:
     body: dict[str, Any] = {"type": _type(error.status), "message": message}
     if isinstance(error, ThreadsUnsupported):  # on these details the SDKs go on without threads (clients.md 3)
         body["details"] = {"error_code": error.code, "unsupported": ["thread"]}
+    elif isinstance(error, ThreadNotFound):  # and on these they send the whole conversation
+        body["details"] = {"error_code": error.code}
     return error.status, body
 
 

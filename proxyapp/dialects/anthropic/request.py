@@ -11,7 +11,7 @@ from proxyapp.dialects.anthropic.tools import parse_choice, parse_tools
 from proxyapp.dialects.contract import Body, ClientSide, Peek
 from proxyapp.errors import ThreadsUnsupported
 from proxyapp.ir.parts import Text
-from proxyapp.ir.request import Format, ReasoningSettings, Request
+from proxyapp.ir.request import Format, ReasoningSettings, Request, Turn
 
 _KNOWN = frozenset(
     {
@@ -47,11 +47,12 @@ def parse_request(body: dict[str, Any], side: ClientSide) -> Request:
     _limit(body, request)
     request.system = parse_system(body.get("system"))
     request.turns = Reader(side).turns(body.get("messages"))
+    of_a_turn = _effort_of_a_turn(request.turns)
     _lift_leading_system(request)
     request.tools, request.server_tools = parse_tools(body.get("tools"))
     request.tool_choice, request.parallel_tools = parse_choice(body.get("tool_choice"))
     _sampling(body, request)
-    _output(body, request, side)
+    _output(body, request, of_a_turn, side)
     _identity(body, request)
     return request
 
@@ -85,9 +86,27 @@ def _sampling(body: dict[str, Any], request: Request) -> None:
     request.stop = fields.texts(body.get("stop_sequences"), "stop_sequences")
 
 
-def _output(body: dict[str, Any], request: Request, side: ClientSide) -> None:
+def _effort_of_a_turn(turns: list[Turn]) -> str | None:
+    """Per-turn control (a beta): a message's own `output_config.effort` is in force from there on, so the latest is the
+    one for this answer. What else a message's `output_config` says stays with the message."""
+    latest = None
+    for turn in turns:
+        own = turn.meta.get(NAME, {})
+        if own.get("output_config") is None:
+            continue
+        path = f"{turn.path}.output_config"
+        config = dict(fields.mapping(own["output_config"], path))
+        latest = fields.maybe_text(config.pop("effort", None), f"{path}.effort") or latest
+        rest = {**own, "output_config": config} if config else fields.rest(own, frozenset({"output_config"}))
+        turn.meta = {NAME: rest} if rest else {}
+    turns[:] = [turn for turn in turns if turn.role != "system" or turn.parts or turn.meta]
+    return latest
+
+
+def _output(body: dict[str, Any], request: Request, of_a_turn: str | None, side: ClientSide) -> None:
     config = dict(fields.maybe_mapping(body.get("output_config"), "output_config"))
     effort = fields.maybe_text(config.pop("effort", None), "output_config.effort")
+    effort = of_a_turn or effort
     shape = config.pop("format", None)
     path = "output_config.format"
     if shape is None:

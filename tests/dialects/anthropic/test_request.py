@@ -60,15 +60,15 @@ def test_system_messages_that_stand_first_are_the_system_prompt(parse: Parse) ->
 
 
 def test_a_system_message_in_the_middle_keeps_its_place_and_its_own_settings(parse: Parse) -> None:
-    late = {"role": "system", "content": "now", "output_config": {"effort": "low"}}
+    late = {"role": "system", "content": "now", "output_config": {"later": "low"}}
     turn = parse(messages=[{"role": "user", "content": "u"}, late]).turns[1]
     assert (turn.role, turn.author, turn.path) == ("system", "system", "messages.1")
-    assert turn.meta == {NAME: {"output_config": {"effort": "low"}}}
+    assert turn.meta == {NAME: {"output_config": {"later": "low"}}}
     assert turn.parts == [p.Text(text="now")]
 
 
 def test_a_system_message_may_hold_settings_alone(parse: Parse) -> None:
-    late = {"role": "system", "output_config": {"effort": "low"}}
+    late = {"role": "system", "output_config": {"later": "low"}}
     assert parse(messages=[{"role": "user", "content": "u"}, late]).turns[1].parts == []
 
 
