@@ -79,6 +79,7 @@ ADMIN_PASSWORD = env.secret("ADMIN_PASSWORD") or None
 DRAGOMAN_MAX_BODY_MB = env.integer("DRAGOMAN_MAX_BODY_MB", 64, 1, 4096)
 DRAGOMAN_MAX_EVENT_MB = env.integer("DRAGOMAN_MAX_EVENT_MB", 16, 1, 1024)
 DRAGOMAN_MAX_ANSWER_MB = env.integer("DRAGOMAN_MAX_ANSWER_MB", 64, 1, 4096)
+DRAGOMAN_FETCH_MEDIA = env.boolean("DRAGOMAN_FETCH_MEDIA", False)
 DATA_UPLOAD_MAX_MEMORY_SIZE = DRAGOMAN_MAX_BODY_MB * 2**20
 
 # --- history and logs ------------------------------------------------------------------------------------------------

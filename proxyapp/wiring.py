@@ -158,6 +158,7 @@ def _engine_settings() -> EngineSettings:
         max_event_bytes=settings.DRAGOMAN_MAX_EVENT_MB * 2**20,
         max_answer_bytes=settings.DRAGOMAN_MAX_ANSWER_MB * 2**20,
         history_bodies=settings.HISTORY_BODIES,
+        fetch_media=settings.DRAGOMAN_FETCH_MEDIA,
         body_cap_bytes=settings.DRAGOMAN_HISTORY_BODY_KB * 1024,
     )
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from proxyapp.dialects.anthropic import ANTHROPIC
 from proxyapp.dialects.anthropic.counting import COUNTING as MESSAGES_COUNTING
 from proxyapp.dialects.contract import Counting, Dialect, Embedding
 from proxyapp.dialects.coze import COZE
 from proxyapp.dialects.openai.embeddings import EMBEDDINGS as OPENAI_EMBEDDINGS
 from proxyapp.dialects.openai_chat import OPENAI_CHAT
+from proxyapp.dialects.openai_chat import media as chat_media
+from proxyapp.ir.parts import Part
+from proxyapp.ir.profile import Profile
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, COZE)}
 
@@ -16,3 +21,7 @@ COUNTERS: dict[str, Counting] = {ANTHROPIC.name: MESSAGES_COUNTING}
 
 EMBEDDERS: dict[str, Embedding] = {OPENAI_CHAT.name: OPENAI_EMBEDDINGS}
 """The dialects that have words for embeddings."""
+
+NEEDS_BYTES: dict[str, Callable[[Part, Profile], bool]] = {OPENAI_CHAT.name: chat_media.needs_bytes}
+"""Upstream dialects that do not load every medium from an address: does this part, which stands at one, have to be
+sent with its bytes?"""

@@ -11,6 +11,7 @@ from proxyapp.engine.conversation import Store
 from proxyapp.engine.estimate import Factors
 from proxyapp.engine.exchange import Books, Exchange
 from proxyapp.engine.limits import Limiter
+from proxyapp.engine.media import Fetcher
 from proxyapp.engine.memory import Memory
 from proxyapp.engine.settings import EngineSettings
 from proxyapp.engine.snapshot import Snapshot
@@ -41,6 +42,8 @@ class Engine:
         self.snapshot = Snapshot()
         self.factors: Factors = {}
         """What the history has taught of token counts; replaced like the snapshot."""
+        self.fetcher = Fetcher(transport) if settings.fetch_media else None
+        """Gets media that callers gave by address."""
         self.limiter = Limiter()
         self.rng = random.Random()  # noqa: S311 (shares load, guards nothing)
         self._running: dict[Exchange, asyncio.Task[Any]] = {}

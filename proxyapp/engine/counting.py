@@ -26,7 +26,6 @@ from proxyapp.engine.prepare import (
     passed_on,
     refusal_of,
     system_prompt,
-    with_prompt,
 )
 from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.serve import ask, preparation_of, read, whole_reply
@@ -109,6 +108,9 @@ class Questions(Operation[Question]):
     def has_counter(self, target: Target) -> bool:
         return self._counter_of(target) is not None
 
+    async def recall(self, target: Target) -> None:
+        await self._preparation.recall(target)
+
     def road(self, target: Target, credential: Credential | None) -> Question:
         try:
             return self._question(target, credential)
@@ -133,7 +135,7 @@ class Questions(Operation[Question]):
         if dialect is self._call.dialect:
             patched = jsonio.decode_top(dialect.patch(self._body, target.model, side))
             return Question(jsonio.encode(counter.question(patched, target.model)), Notes(), counter, None)
-        rendered = dialect.render_request(with_prompt(self._preparation.request(), side.system_prompt), side)
+        rendered = dialect.render_request(self._preparation.request_for(target, side), side)
         question = jsonio.encode(counter.question(rendered, target.model))
         return Question(question, side.notes, counter, COUNTERS[self._call.dialect.name])
 

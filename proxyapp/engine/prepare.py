@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 import msgspec
 
 from proxyapp.dialects.contract import Body, ClientSide, Dialect, UpstreamSide
-from proxyapp.dialects.registry import DIALECTS
+from proxyapp.dialects.registry import DIALECTS, NEEDS_BYTES
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.affinity import account_of, has_choice, prefer
 from proxyapp.engine.call import Call
 from proxyapp.engine.conversation import Conversation
 from proxyapp.engine.estimate import Factors, tokens, weigh
 from proxyapp.engine.identity import new_id
+from proxyapp.engine.media import Fetcher, Media, Needs
 from proxyapp.engine.recollection import Recollection
 from proxyapp.engine.roads import PassThrough, Road, Translation
 from proxyapp.engine.routing import Plan, Target
@@ -46,6 +47,7 @@ class Preparation:
         max_event_bytes: int,
         recollection: Recollection,
         factors: Factors | None = None,
+        fetcher: Fetcher | None = None,
     ) -> None:
         self._call = call
         self._body = body
@@ -57,6 +59,7 @@ class Preparation:
         self.conversation: Conversation | None = None
         """What the caller wants kept, or has kept; None for dialects without state."""
         self._factors = factors or {}
+        self._media = Media(fetcher)
         self._now = int(time.time())
         self._parsed: Request | None = None
         self._unread = Notes()
@@ -72,11 +75,17 @@ class Preparation:
             return plan
         self.recollection.watches = True
         for target in plan.targets:
-            await self.recall(target)
+            await self._recollect(target)
         return await self.recollection.prefer(plan, self._body.raw)
 
     async def recall(self, target: Target) -> None:
-        """Before a road is made: what the caller could not keep of earlier answers, if this target needs it."""
+        """Before a road is made: what the caller could not keep of earlier answers and media that it gave by address,
+        if this target needs them. Raises BadRequest for media that cannot be had."""
+        await self._recollect(target)
+        if not self._passes(target):
+            await self._bring_media(target)
+
+    async def _recollect(self, target: Target) -> None:
         if not self._passes(target):
             await self.recollection.look_up(self.request)
 
@@ -86,6 +95,19 @@ class Preparation:
             return self._dialect_of(target) is self._call.dialect
         except GatewayError:  # `road` says so
             return False
+
+    async def _bring_media(self, target: Target) -> None:
+        try:
+            request, needs = self.request(), self._needs(target)
+        except (GatewayError, RecursionError):  # `road` says so
+            return
+        await self._media.bring(request, needs, target.upstream.name, lenient=self._model.lenient)
+
+    def _needs(self, target: Target) -> Needs:
+        needs = NEEDS_BYTES.get(self._dialect_of(target).name)
+        if needs is None:
+            return lambda part: False
+        return lambda part: needs(part, profile_of(kind_of(target), target, self._model))
 
     def road(self, target: Target, credential: Credential | None) -> Road:
         """Raises BadRequest and Unsupported in the caller's words, NoHealthyUpstream for an unknown kind."""
@@ -104,7 +126,7 @@ class Preparation:
             if self.conversation is not None:
                 body = self.conversation.for_upstream(body, side)
             return PassThrough(dialect, body, target.model, side, self._max_event_bytes, watch=watch)
-        request = self.recollection.enrich(with_prompt(self.request(), side.system_prompt), side)
+        request = self.request_for(target, side)
         side.notes.items.extend(self._unread.items)
         weight = weigh(request)
         client_side = ClientSide(
@@ -119,6 +141,11 @@ class Preparation:
         client, upstream = (self._call.dialect, client_side), (dialect, side)
         learned_from = None if weight.media else weight.text
         return Translation(client, upstream, request, self._max_event_bytes, learned_from)
+
+    def request_for(self, target: Target, side: UpstreamSide) -> Request:
+        """The request as this target gets it: with the operator's prompt, what was recalled, and media's bytes."""
+        request = self.recollection.enrich(with_prompt(self.request(), side.system_prompt), side)
+        return self._media.applied(request, self._needs(target))
 
     def factor(self, target: Target) -> float:
         """By how much the target's own counts of tokens differ from what is reckoned here."""

@@ -99,7 +99,9 @@ def preparation_of(
 ) -> Preparation:
     most, client = engine.settings.max_event_bytes, caller.key.client
     recollection = Recollection(engine.memory, caller.key.client_id, lasting=exchange.bodies != "none")
-    return Preparation(call, body, plan.model, client, engine.sealer, most, recollection, engine.factors)
+    return Preparation(
+        call, body, plan.model, client, engine.sealer, most, recollection, engine.factors, engine.fetcher
+    )
 
 
 async def read(call: Call, exchange: Exchange, *, keep: bool = True) -> bytes:

@@ -15,3 +15,5 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     """all | errors | none"""
     body_cap_bytes: int = 256 * 1024
     """The most that is kept of one layer of one exchange."""
+    fetch_media: bool = False
+    """Media that callers gave by address are fetched for upstreams that need the bytes."""

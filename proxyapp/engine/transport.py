@@ -11,8 +11,8 @@ import asyncio
 import functools
 import ipaddress
 import ssl
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import aiohttp
 import httpx2 as httpx
@@ -94,6 +94,29 @@ class Answer:
             self._raw.close()
 
 
+class Fetched(NamedTuple):
+    """A whole answer to a GET."""
+
+    status: int
+    headers: dict[str, str]
+    data: bytes
+
+    def header(self, name: str) -> str:
+        return next((value for known, value in self.headers.items() if known.lower() == name), "")
+
+
+async def _bounded(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """Raises UpstreamBroken."""
+    if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        raise UpstreamBroken("it came compressed, which was not asked for")
+    data = bytearray()
+    async for piece in response.content.iter_any():
+        data += piece
+        if len(data) > most:
+            raise UpstreamBroken(f"it is larger than {most // 2**20} MB")
+    return bytes(data)
+
+
 class Pool(AiohttpTransport):
     """An httpx transport whose session can also be asked without httpx's objects around it."""
 
@@ -140,6 +163,30 @@ class Transport:
         except _FAULTS as exc:
             raise _unreachable(exc, timeouts, upstream) from exc
         return Answer(response, upstream, self._max_answer_bytes)
+
+    async def get(self, url: str, forbids: Callable[[str], bool], *, seconds: float, most: int) -> Fetched:
+        """One GET of an address that somebody else chose: a connection of its own to an address that `forbids` lets
+        through, no redirects, nothing of ours in the request. Raises UpstreamUnreachable, UpstreamTimeout (after
+        `seconds` in all), UpstreamBroken (over `most` bytes, or compressed)."""
+        parsed = URL(url)
+        if forbids(parsed.host or ""):
+            raise UpstreamUnreachable("the address is not allowed")
+        resolver = GuardedResolver(aiohttp.ThreadedResolver(), forbids)
+        connector = aiohttp.TCPConnector(limit=1, ssl=self._tls, force_close=True, resolver=resolver)
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "dragoman"}
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                aiohttp.ClientSession(
+                    connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+                ) as session,
+                session.get(parsed, headers=headers, allow_redirects=False, auto_decompress=False) as response,
+            ):
+                return Fetched(response.status, dict(response.headers), await _bounded(response, most))
+        except TimeoutError:
+            raise UpstreamTimeout(f"no answer within {seconds:g} s") from None
+        except _FAULTS as exc:
+            raise UpstreamUnreachable("no connection, or it was lost") from exc
 
     async def close(self) -> None:
         pools, self._pools = list(self._pools.values()), {}
@@ -188,17 +235,18 @@ class CleanConnector(aiohttp.TCPConnector):
 
 
 class GuardedResolver(AbstractResolver):
-    """Refuses names that resolve to where no upstream can be: link-local (cloud metadata), multicast, unspecified.
+    """Refuses names that resolve to forbidden addresses only; by default to those where no upstream can be.
 
     The check is on the addresses that are then connected to, so a name that changes between look-ups gains nothing.
     """
 
-    def __init__(self, inner: AbstractResolver) -> None:
+    def __init__(self, inner: AbstractResolver, forbids: Callable[[str], bool] | None = None) -> None:
         self._inner = inner
+        self._forbids = forbids or is_forbidden
 
     async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
         found = await self._inner.resolve(host, port, family)
-        allowed = [entry for entry in found if not is_forbidden(entry["host"])]
+        allowed = [entry for entry in found if not self._forbids(entry["host"])]
         if not allowed:
             raise OSError(None, "the name resolves to an address that is not allowed")
         return allowed
@@ -221,7 +269,8 @@ def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
 
 @functools.lru_cache(maxsize=1024)
 def is_forbidden(address: str) -> bool:
-    """Is it an address that no upstream may have? False for anything that is no IP address."""
+    """Is it an address that no upstream may have: link-local (cloud metadata), multicast, unspecified? False for
+    anything that is no IP address."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

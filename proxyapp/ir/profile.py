@@ -42,6 +42,8 @@ class Profile(Struct, kw_only=True, frozen=True):
     developer_role: bool = False
     """Chat servers: knows role `developer` (else it is sent as `system`)."""
     custom_tools: bool = False
+    image_urls: bool = True
+    """Chat servers: load images from an address themselves."""
     parallel_flag: bool = True
     """Chat servers: takes `parallel_tool_calls`."""
     user_after_tool: bool = True

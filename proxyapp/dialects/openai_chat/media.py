@@ -8,6 +8,12 @@ from proxyapp.dialects.openai.fields import record, text, wrong
 from proxyapp.dialects.openai.media import clean_base64, image_source, inline_file
 from proxyapp.dialects.openai_chat.tables import AUDIO_MIME
 from proxyapp.ir.parts import Audio, Document, Image, Part, Source
+from proxyapp.ir.profile import Profile
+
+
+def needs_bytes(part: Part, profile: Profile) -> bool:
+    """Documents and audio have no form with an address here; images have, and some servers do not load them."""
+    return isinstance(part, Document | Audio) or not profile.image_urls
 
 
 def read_image(part: dict[str, Any], path: str) -> Part:
