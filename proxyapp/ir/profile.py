@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Any
+
+from msgspec import Struct, field
 
 
 class Profile(Struct, kw_only=True, frozen=True):
@@ -31,6 +33,11 @@ class Profile(Struct, kw_only=True, frozen=True):
     """Chat servers: the field that carries reasoning text back in history (`reasoning_content`, `reasoning`)."""
     reasoning_back: str = "strip"
     """Chat servers: reasoning text in history: `strip`, `keep`, `tool_turns` (only turns with calls)."""
+    reasoning_form: str = "effort"
+    """Chat servers, how they are told to think: `effort` (`reasoning_effort`), `switch` (DeepSeek's `thinking`),
+    `object` (OpenRouter's `reasoning`), `template` (vLLM's `chat_template_kwargs`)."""
+    think_tags: bool = False
+    """Chat servers: reasoning may stand at the beginning of the text, between `<think>` and `</think>`."""
     prefill: bool = True
     """A trailing assistant turn continues the answer."""
     mid_system: bool = False
@@ -61,5 +68,27 @@ class Profile(Struct, kw_only=True, frozen=True):
     """Chat servers: takes `safety_identifier` (else `user`)."""
     metadata: bool = False
     """Chat servers: takes `metadata`, `service_tier`, `prompt_cache_key`, `verbosity` (OpenAI's own hosts)."""
+    developer_refused: bool = False
+    """Chat servers: role `developer` is refused or lost; it is sent as `system`, also where Chat is passed on."""
+    exact_call_ids: bool = False
+    """Chat servers: call ids are exactly `call_id_limit` letters and digits (Mistral)."""
+    forced_word: str = "required"
+    """Chat servers: the word of `tool_choice` for "some tool must be called"."""
+    named_choice: bool = True
+    """Chat servers: `tool_choice` may name a tool."""
+    alternate: bool = False
+    """Chat servers: user and assistant must take turns; neighbours of one speaker are joined."""
+    assistant_after_tool: bool = False
+    """Chat servers: no user message may follow a tool's; an assistant's is put between."""
+    prefix_mark: bool = False
+    """Chat servers: a last assistant message to be continued bears `prefix: true`."""
+    untaken: tuple[str, ...] = ()
+    """Chat servers: top-level fields that are refused."""
+    untaken_in_messages: tuple[str, ...] = ()
+    """Chat servers: fields of messages that are refused."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Chat servers: top-level fields that have another name there."""
+    added: dict[str, Any] = field(default_factory=dict)
+    """Chat servers: top-level fields of every request that does not have them."""
     model_group: str = ""
     """Models that accept each other's reasoning proofs."""

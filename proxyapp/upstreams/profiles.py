@@ -147,11 +147,15 @@ AZURE_DEFAULT = _azure()
 COMPATIBLE: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
     (re.compile(pattern), profile)
     for pattern, profile in (
-        (r"deepseek-reasoner|deepseek-r1", Profile(reasoning_effort=False, structured_output=False)),
-        (r"deepseek", Profile(reasoning_back="tool_turns", structured_output=False)),
+        (
+            r"deepseek-reasoner|deepseek-r1",
+            Profile(reasoning_effort=False, structured_output=False, think_tags=True),
+        ),
+        (r"deepseek", Profile(reasoning_back="tool_turns", structured_output=False, think_tags=True)),
     )
 )
-COMPATIBLE_DEFAULT = Profile(top_k=True)
+COMPATIBLE_DEFAULT = Profile(top_k=True, think_tags=True)
+"""For servers that nobody knows; see `servers` for the others."""
 
 
 def look_up(table: tuple[tuple[re.Pattern[str], Profile], ...], model: str, default: Profile) -> Profile:

@@ -24,6 +24,7 @@ from proxyapp.errors import (
 _PLAIN_STATUSES = (401, 402, 403, 413, 429)
 """Sent without JSON by proxies and content networks before the server; what they mean is in the status alone."""
 _STATUSES = {str(status) for status in range(400, 600)}
+_LONGEST_CAUSE = 500
 _SECRET = re.compile(r"\b(sk|org|proj)-[A-Za-z0-9_*-]{6,}")
 _OVERFLOW = re.compile(
     r"maximum context length|context_length_exceeded|prompt is too long|context window"
@@ -98,6 +99,7 @@ class Errors:
         message = error.get("message") or error.get("detail") or error.get("error_description")
         if not isinstance(message, str):
             message = jsonio.text(message) if message else f"The upstream answered with status {status}."
+        message += _cause(error.get("metadata"))
         kind, code, param = error.get("type"), error.get("code"), error.get("param")
         if status in (400, 413) and _OVERFLOW.search(message):
             code = "context_length_exceeded"  # compatible servers say it in words only
@@ -119,6 +121,20 @@ class Errors:
         if status < 500 and status not in _PLAIN_STATUSES:
             return UpstreamBroken(message, retry_after=wait)
         return UpstreamRefused(message, status=status, dialect=self._name, body=body, retry_after=wait)
+
+
+def _cause(metadata: Any) -> str:
+    """What OpenRouter's own upstream said: its message alone is "Provider returned error" (upstreams.md 5.7)."""
+    if not isinstance(metadata, dict) or "raw" not in metadata:
+        return ""
+    raw, provider = metadata["raw"], as_text(metadata.get("provider_name"))
+    told = raw if isinstance(raw, dict) else jsonio.try_object(raw if isinstance(raw, str) else None)
+    inner = told.get("error", told) if told is not None else raw
+    words = inner.get("message") if isinstance(inner, dict) else inner
+    if not isinstance(words, str) or not words.strip():
+        return f" ({provider})" if provider else ""
+    words = words.strip()[:_LONGEST_CAUSE]
+    return f" ({provider}: {words})" if provider else f" ({words})"
 
 
 def _object(message: str, kind: str, param: str | None, code: str | None) -> dict[str, Any]:

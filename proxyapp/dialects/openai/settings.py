@@ -34,6 +34,9 @@ def effort(request: Request, side: UpstreamSide) -> str | None:
     if word is None:
         return None
     fitted = fit_effort(word, side.profile.efforts)
+    if fitted is None:
+        side.drop(path, "The model cannot be told how much to think.")
+        return None
     if fitted != word and (word, fitted) != ("minimal", "low"):
         side.drop(path, f"Effort '{word}' was sent as '{fitted}', the nearest the model takes.", dropped=False)
     return fitted
@@ -48,14 +51,16 @@ def _effort_word(wanted: ReasoningSettings) -> str | None:
     return next((word for most, word in EFFORT_OF_BUDGET if wanted.budget <= most), "xhigh")
 
 
-def fit_effort(word: str, taken: tuple[str, ...]) -> str:
-    """The same word where the model takes it, else the next lower one, else its lowest; unknown words as they are."""
+def fit_effort(word: str, taken: tuple[str, ...]) -> str | None:
+    """The same word where the model takes it, else the next lower one, else its lowest; unknown words as they are.
+    Who wants some reasoning is not given none: None where the model has no other word."""
     if word in taken or word not in EFFORTS or not taken:
         return word
     place = EFFORTS.index(word)
     known = sorted((EFFORTS.index(each), each) for each in taken if each in EFFORTS)
+    known = [(index, each) for index, each in known if each != "none"]
     lower = [each for index, each in known if index < place]
-    return lower[-1] if lower else known[0][1] if known else word
+    return lower[-1] if lower else known[0][1] if known else None
 
 
 def end_user(request: Request, side: UpstreamSide, *, own: bool) -> dict[str, str]:

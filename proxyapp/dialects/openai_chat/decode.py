@@ -18,6 +18,7 @@ from proxyapp.dialects.openai_chat.content import thinking_text
 from proxyapp.dialects.openai_chat.errors import ERRORS
 from proxyapp.dialects.openai_chat.extras import AudioPieces, citation_of, image_of
 from proxyapp.dialects.openai_chat.tables import FAILED_FINISH, FINISH
+from proxyapp.dialects.openai_chat.thinktags import ThinkTags
 from proxyapp.dialects.openai_chat.usage import parse_usage
 from proxyapp.dialects.openai_chat.wire import UNREADABLE, Choice, Chunk, Delta, decode_chunk
 from proxyapp.dialects.sse import Frame
@@ -46,6 +47,7 @@ class ChatDecoder:
         self._citations: list[Citation] = []
         self._sources: list[Any] = []
         self._audio = AudioPieces()
+        self._tags = ThinkTags() if side.profile.think_tags else None
         self._usage: Usage | None = None
         self._finish: Finish | None = None
         self._refused = False
@@ -83,8 +85,9 @@ class ChatDecoder:
         events: list[ev.Event] = []
         if counts := chunk.counts():
             self._usage = parse_usage(counts) or self._usage
-        if chunk.citations and isinstance(chunk.citations, list):
-            self._sources = chunk.citations
+        sources = chunk.search_results or chunk.citations
+        if sources and isinstance(sources, list):
+            self._sources = sources
         choice = chunk.first_choice()
         if choice is None:  # Azure's filter results, a usage chunk, another choice of several
             if chunk.choices:
@@ -122,7 +125,11 @@ class ChatDecoder:
     def _take_content(self, value: Any, events: list[ev.Event]) -> None:
         """A string, or a list of parts (Mistral's reasoning models, corpus mistral-reasoning)."""
         if type(value) is str:
-            self._say(Text, value, events)
+            if self._tags is None:
+                self._say(Text, value, events)
+                return
+            for is_thought, text in self._tags.feed(value):
+                self._say(Reasoning if is_thought else Text, text, events)
             return
         for item in value if isinstance(value, list) else ():
             if not isinstance(item, dict):
@@ -258,6 +265,8 @@ class ChatDecoder:
             self._finish.kind, self._finish.sequence = FinishKind.STOP_SEQUENCE, choice.stop_reason  # vLLM
 
     def _flush(self, events: list[ev.Event]) -> None:
+        for is_thought, text in self._tags.close() if self._tags is not None else ():
+            self._say(Reasoning if is_thought else Text, text, events)
         if not self._citations and type(self._open) is Text:
             self._citations = [cited for cited in map(citation_of, self._sources) if cited is not None]
         self._shut(events)

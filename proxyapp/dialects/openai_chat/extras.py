@@ -13,12 +13,15 @@ from proxyapp.ir.parts import Audio, Citation, Image, Part, Source
 
 
 def citation_of(raw: Any) -> Citation | None:
-    """An annotation, or a bare address (Perplexity's `citations`); None for other kinds."""
+    """An annotation, a bare address (Perplexity's `citations`), or its `search_results`; None for other kinds."""
     if isinstance(raw, str):
         return Citation(url=raw, dialect=NAME)
-    spec = raw.get("url_citation") if isinstance(raw, dict) else None
-    if not isinstance(spec, dict):
+    if not isinstance(raw, dict):
         return None
+    spec = raw.get("url_citation")
+    if not isinstance(spec, dict):
+        url = None if "type" in raw else _words(raw.get("url"))
+        return Citation(url=url, title=_words(raw.get("title")), dialect=NAME) if url else None
     return Citation(
         url=_words(spec.get("url")),
         title=_words(spec.get("title")),

@@ -12,6 +12,7 @@ from proxyapp.dialects.contract import Body, Glimpse, UpstreamSide
 from proxyapp.dialects.openai.fields import as_text
 from proxyapp.dialects.openai_chat import details
 from proxyapp.dialects.openai_chat.errors import ERRORS
+from proxyapp.dialects.openai_chat.fitting import fit_choice, fit_fields, fit_messages, may_need_fitting
 from proxyapp.dialects.openai_chat.tables import FAILED_FINISH, FINISH
 from proxyapp.dialects.openai_chat.usage import parse_usage
 from proxyapp.dialects.openai_chat.wire import UNREADABLE, Choice, Chunk, Delta, decode_chunk
@@ -45,7 +46,22 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
         top["messages"] = _with_prompt(top["messages"], side.system_prompt)
     if "messages" in top and _MARK in bytes(top["messages"]):
         top["messages"] = _without_seals(top["messages"], side)
+    _fit(top, side)
     return jsonio.encode(top)
+
+
+def _fit(top: dict[str, Raw], side: UpstreamSide) -> None:
+    """What this server wants otherwise than OpenAI. A body that fits stays as it is."""
+    if "messages" in top and may_need_fitting(bytes(top["messages"]), side.profile):
+        messages = jsonio.decode(top["messages"])
+        if isinstance(messages, list) and (fitted := fit_messages(messages, side)) != messages:
+            top["messages"] = Raw(jsonio.encode(fitted))
+    if "tool_choice" in top:
+        asked: dict[str, Any] = {name: jsonio.decode(top[name]) for name in ("tools", "tool_choice") if name in top}
+        told = dict(asked)
+        fit_choice(told, side)
+        top.update({name: Raw(jsonio.encode(value)) for name, value in told.items() if value != asked[name]})
+    fit_fields(top, side)
 
 
 def _patch_usage(top: dict[str, Raw], side: UpstreamSide) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxyapp.dialects.contract import UpstreamSide
+from proxyapp.dialects.openai_chat.fitting import fit_choice, fit_fields, fit_messages
 from proxyapp.dialects.openai_chat.render_settings import render_extras, render_format, render_settings
 from proxyapp.dialects.openai_chat.render_tools import render_tools, tool_names
 from proxyapp.dialects.openai_chat.turns import TurnRenderer
@@ -17,7 +18,7 @@ def render_request(request: Request, side: UpstreamSide) -> dict[str, Any]:
     form, instructions = render_format(request, side)
     body: dict[str, Any] = {
         "model": side.model,
-        "messages": TurnRenderer(request, side, names).render(instructions),
+        "messages": fit_messages(TurnRenderer(request, side, names).render(instructions), side),
     }
     if request.stream:
         body["stream"] = True
@@ -27,4 +28,6 @@ def render_request(request: Request, side: UpstreamSide) -> dict[str, Any]:
     body |= form
     body |= render_settings(request, side)
     body |= render_extras(request, side, body)
+    fit_choice(body, side)
+    fit_fields(body, side, request.word)
     return body

@@ -9,8 +9,9 @@ from typing import Any
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.dialects.openai.settings import effort, end_user, schema_spec
+from proxyapp.dialects.openai.settings import end_user, schema_spec
 from proxyapp.dialects.openai.tables import TIER_OF, TIERS
+from proxyapp.dialects.openai_chat.reasoning import render_reasoning
 from proxyapp.dialects.openai_chat.tables import NAME, REFUSED_EXTRAS, SILENT_EXTRAS
 from proxyapp.errors import Unsupported
 from proxyapp.ir.request import Request
@@ -25,7 +26,7 @@ def render_settings(request: Request, side: UpstreamSide) -> Fields:
     return {
         **_limits(request, side),
         **_sampling(request, side),
-        **_reasoning(request, side),
+        **render_reasoning(request, side),
         **end_user(request, side, own=request.client_dialect == NAME),
         **_openai_only(request, side),
     }
@@ -70,11 +71,6 @@ def _sampling(request: Request, side: UpstreamSide) -> Fields:
     if request.n > 1:
         fields["n"] = request.n
     return fields
-
-
-def _reasoning(request: Request, side: UpstreamSide) -> Fields:
-    word = effort(request, side)
-    return {} if word is None else {"reasoning_effort": word}
 
 
 def _openai_only(request: Request, side: UpstreamSide) -> Fields:

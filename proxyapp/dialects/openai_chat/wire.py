@@ -49,6 +49,7 @@ class Chunk(Struct):
     error: Any = None
     x_groq: Any = None
     citations: Any = None
+    search_results: Any = None
 
     def first_choice(self) -> Choice | None:
         """The one that is used: number 0, or the first that has no number."""
