@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ from proxyapp.errors import BadRequest, GatewayError, InternalError, MethodNotAl
 
 logger = logging.getLogger("dragoman.api")
 Handler = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+_VERB = re.compile(r"^/v1/(models|tunedModels)/.*:[a-zA-Z]+$")
 
 
 class AsyncAPIView(APIView):
@@ -80,9 +82,13 @@ def lower_headers(request: HttpRequest) -> Mapping[str, str]:
 
 
 def dialect_for(path: str, headers: Mapping[str, str]) -> Dialect:
-    """The dialect in which to speak of faults at `path`; where both are served (models), the caller's version tells."""
-    anthropic = "/messages" in path or ("anthropic-version" in headers and "/chat/" not in path)
-    return DIALECTS["anthropic-messages" if anthropic else "openai-chat"]
+    """The dialect in which to speak of faults at `path`; where several are served (models), the caller's version or
+    the place of its key tells."""
+    if path.startswith("/v1beta") or _VERB.search(path):
+        return DIALECTS["gemini"]
+    if "/messages" in path or ("anthropic-version" in headers and "/chat/" not in path):
+        return DIALECTS["anthropic-messages"]
+    return DIALECTS["gemini" if "/models" in path and "x-goog-api-key" in headers else "openai-chat"]
 
 
 def no_such_path(request: HttpRequest) -> HttpResponse:

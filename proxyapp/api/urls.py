@@ -3,6 +3,7 @@
 from django.urls import path
 
 from proxyapp.api.demo import DemoView
+from proxyapp.api.gemini import GeminiView
 from proxyapp.api.health import HealthView, ReadyView
 from proxyapp.api.inference import InferenceView
 from proxyapp.api.models import ModelsView
@@ -15,6 +16,7 @@ messages = InferenceView.as_view(dialect="anthropic-messages")
 count_messages = InferenceView.as_view(dialect="anthropic-messages", story=count)
 embeddings = InferenceView.as_view(dialect="openai-chat", story=embed)
 models = ModelsView.as_view()
+gemini = GeminiView.as_view()
 health = HealthView.as_view()
 
 urlpatterns = [
@@ -28,10 +30,11 @@ urlpatterns = [
     path("embeddings", embeddings),
     path("v1/models", models),
     path("models", models),
-    path("v1/models/<path:name>", models),
+    path("v1/models/<path:name>", gemini),
     path("models/<path:name>", models),
     path("v1beta/models", models),
-    path("v1beta/models/<path:name>", models),
+    path("v1beta/models/<path:name>", gemini),
+    path("v1beta/tunedModels/<path:name>", gemini),
     path("health", health),
     path("v1/health", health),
     path("health/live", health),

@@ -12,7 +12,7 @@ from proxyapp.config.reading import nearest
 from proxyapp.models import ProxyPool, Upstream
 from proxyapp.models.upstreams import APIS, KINDS
 
-LATER_KINDS = ("gemini", "factory")
+LATER_KINDS = ("factory",)
 """Kinds of the contract that this version does not have."""
 
 KEPT = "is kept, but not in force in this version"

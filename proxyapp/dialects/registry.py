@@ -8,13 +8,14 @@ from proxyapp.dialects.anthropic import ANTHROPIC
 from proxyapp.dialects.anthropic.counting import COUNTING as MESSAGES_COUNTING
 from proxyapp.dialects.contract import Counting, Dialect, Embedding
 from proxyapp.dialects.coze import COZE
+from proxyapp.dialects.gemini import GEMINI
 from proxyapp.dialects.openai.embeddings import EMBEDDINGS as OPENAI_EMBEDDINGS
 from proxyapp.dialects.openai_chat import OPENAI_CHAT
 from proxyapp.dialects.openai_chat import media as chat_media
 from proxyapp.ir.parts import Part
 from proxyapp.ir.profile import Profile
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, COZE)}
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, GEMINI, COZE)}
 
 COUNTERS: dict[str, Counting] = {ANTHROPIC.name: MESSAGES_COUNTING}
 """The dialects that can count a prompt's tokens."""

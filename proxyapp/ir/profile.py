@@ -23,8 +23,12 @@ class Profile(Struct, kw_only=True, frozen=True):
     temperature_and_top_p: bool = True
     """False: only one of the two may be sent."""
     thinking: str = "none"
-    """Anthropic form: `none`, `budget` (enabled + budget_tokens), `adaptive` (adaptive + effort), `both`."""
+    """`none`, `budget` (a number of tokens), `adaptive` (adaptive + effort), `both` of these, or `level` (Gemini 3)."""
     thinking_can_be_off: bool = True
+    least_budget: int = 0
+    """Gemini: the smallest thinking budget that is not off."""
+    most_budget: int | None = None
+    """Gemini: the largest thinking budget."""
     efforts: tuple[str, ...] = ("low", "medium", "high")
     """Effort words the model takes, from least to most."""
     reasoning_effort: bool = True
@@ -92,3 +96,13 @@ class Profile(Struct, kw_only=True, frozen=True):
     """Chat servers: top-level fields of every request that does not have them."""
     model_group: str = ""
     """Models that accept each other's reasoning proofs."""
+    json_schema: bool = False
+    """Gemini: takes JSON Schema for tools and answers (else its own Schema message)."""
+    format_with_tools: bool = True
+    """Gemini: a schema for the answer may stand beside tools."""
+    tool_media: bool = False
+    """Gemini: media may stand inside a tool's result (else beside it)."""
+    signed_calls: bool = False
+    """Gemini: the first call of each step of the current turn must bear its proof."""
+    media_urls: bool = False
+    """Gemini: reads media from any public address."""

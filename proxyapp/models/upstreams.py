@@ -19,6 +19,7 @@ KINDS = (
     ("azure", "Azure OpenAI"),
     ("openai_compatible", "OpenAI-compatible (vLLM, Ollama, OpenRouter, a relay …)"),
     ("anthropic", "Anthropic"),
+    ("gemini", "Google Gemini"),
     ("coze", "Coze (bots)"),
     ("demo", "demo (answers from this process)"),
 )

@@ -158,6 +158,58 @@ COMPATIBLE_DEFAULT = Profile(top_k=True, think_tags=True)
 """For servers that nobody knows; see `servers` for the others."""
 
 
+_GEMINI = Profile(
+    max_output=65_536,
+    thinking="level",
+    thinking_can_be_off=False,
+    efforts=("minimal", "low", "medium", "high"),
+    json_schema=True,
+    tool_media=True,
+    signed_calls=True,
+    parallel_flag=False,
+    stop_max=5,
+    top_k=True,
+    prefill=False,
+    model_group="gemini-3",
+)
+
+
+def _gemini(**changes: Any) -> Profile:
+    return msgspec.structs.replace(_GEMINI, **changes)
+
+
+_GEMINI_25 = _gemini(
+    thinking="budget",
+    thinking_can_be_off=True,
+    least_budget=0,
+    most_budget=24_576,
+    tool_media=False,
+    signed_calls=False,
+    format_with_tools=False,
+    model_group="gemini-2.5",
+)
+_GEMINI_20 = msgspec.structs.replace(
+    _GEMINI_25, max_output=8_192, thinking="none", json_schema=False, strict_tools=False, model_group="gemini-2.0"
+)
+GEMINI: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
+    (re.compile(pattern), profile)
+    for pattern, profile in (
+        (r"gemini-(1|2\.0)", _GEMINI_20),
+        (
+            r"gemini-2\.5-pro",
+            msgspec.structs.replace(_GEMINI_25, thinking_can_be_off=False, least_budget=128, most_budget=32_768),
+        ),
+        (r"gemini-2\.5-flash-lite", msgspec.structs.replace(_GEMINI_25, least_budget=512)),
+        (r"gemini-2\.5-.*image", msgspec.structs.replace(_GEMINI_25, thinking="none", max_output=32_768)),
+        (r"gemini-2\.5", _GEMINI_25),
+        (r"gemini-(\d[\d.]*-)?pro", _gemini(efforts=("low", "medium", "high"))),
+        (r"gemini", _GEMINI),
+    )
+)
+GEMINI_DEFAULT = _GEMINI_20
+"""Gemma and whatever else the same API serves. An unknown newer Gemini is treated as the newest."""
+
+
 def look_up(table: tuple[tuple[re.Pattern[str], Profile], ...], model: str, default: Profile) -> Profile:
     """The first row whose pattern occurs in `model`, else `default`."""
     for pattern, profile in table:

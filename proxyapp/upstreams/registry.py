@@ -7,6 +7,7 @@ from proxyapp.upstreams.azure import Azure
 from proxyapp.upstreams.contract import Kind
 from proxyapp.upstreams.coze import Coze
 from proxyapp.upstreams.demo import Demo
+from proxyapp.upstreams.gemini import Gemini
 from proxyapp.upstreams.openai import OpenAI
 from proxyapp.upstreams.openai_compatible import OpenAICompatible
 
@@ -17,6 +18,7 @@ KINDS: dict[str, Kind] = {
         Azure(),
         OpenAICompatible(),
         Anthropic(),
+        Gemini(),
         Coze(),
         Demo(),
     )

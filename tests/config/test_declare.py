@@ -180,8 +180,8 @@ def test_one_problem_leaves_everything_as_it_was():
         ("models: [{name: m, routes: [{upstream: x}]}]", 'models[0].routes[0].upstream: no upstream named "x"'),
         ("upstreams: [{name: u, kind: openai, proxy_pool: p}]", 'upstreams[0].proxy_pool: no proxy pool named "p"'),
         ("upstreams: [{name: u, kind: opnai}]", "upstreams[0].kind: unknown; did you mean 'openai'?"),
-        ("upstreams: [{name: u, kind: gemini}]", "upstreams[0].kind: 'gemini' is not available in this version; "
-         "there are openai, azure, openai_compatible, anthropic, coze, demo"),
+        ("upstreams: [{name: u, kind: factory}]", "upstreams[0].kind: 'factory' is not available in this version; "
+         "there are openai, azure, openai_compatible, anthropic, gemini, coze, demo"),
         ("upstreams: [{name: u, kind: openai, api: chats}]", "upstreams[0].api: unknown; did you mean 'chat'?"),
         ("upstreams: [{name: u, kind: openai_compatible}]",
          "upstreams[0].base_url: This kind of upstream has no address "
