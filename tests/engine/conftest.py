@@ -130,7 +130,7 @@ def a_call(dialect: str, body: Any, *, key: str | None = KEY, **headers: str) ->
         request_id=new_request_id(),
         headers=sent,
         read_body=read,
-        path=PATHS[dialect],
+        path=PATHS.get(dialect, ""),
         address="127.0.0.1",
     )
 
