@@ -8,7 +8,7 @@ All of it is synchronous, without I/O, clock or randomness (those come in as arg
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 from msgspec import Struct, field
@@ -227,6 +227,19 @@ class Dialect(Protocol):
 
     def glimpse(self, answer: bytes) -> Glimpse:
         """Reads a whole pass-through answer; raises nothing. `error` is set when a 200 holds an error or no answer."""
+        ...
+
+
+@runtime_checkable
+class Renaming(Protocol):
+    """A dialect whose callers compare the model's name in the answer with the one they asked for."""
+
+    def renamed(self, answer: bytes, model: str) -> bytes:
+        """A whole pass-through answer that names `model`; as it is when it does already, or cannot be read."""
+        ...
+
+    def renamed_frame(self, frame: Frame, model: str) -> bytes:
+        """The same for a frame of a stream: its bytes."""
         ...
 
 

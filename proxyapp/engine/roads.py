@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from proxyapp.dialects import jsonio
-from proxyapp.dialects.contract import Body, ClientSide, Dialect, Glimpse, UpstreamSide
+from proxyapp.dialects.contract import Body, ClientSide, Dialect, Glimpse, Renaming, UpstreamSide
 from proxyapp.dialects.sse import Frame, FrameReader
 from proxyapp.engine.affinity import made_by
 from proxyapp.engine.memory import WATCHED, Found, Gatherer
@@ -94,6 +94,8 @@ class PassThrough:
         self._asked = body
         self._frames = FrameReader(max_event)
         self._tap = dialect.tap(body)
+        self._named = str(body.get("model") or model)
+        self._renaming = dialect if self._named != model and isinstance(dialect, Renaming) else None
         self.glimpse = self._tap.glimpse
         self._client = ClientSide(sealer=side.sealer, new_id=side.new_id, now=side.now)
         self._request = Request(client_dialect=dialect.name, model=model, stream=True, include_usage=True)
@@ -104,7 +106,7 @@ class PassThrough:
             raise glimpse.error
         self.glimpse = glimpse
         self._note(raw)
-        return raw
+        return raw if self._renaming is None else self._renaming.renamed(raw, self._named)
 
     def feed(self, chunk: bytes) -> bytes:
         return self._relay(self._frames.feed(chunk))
@@ -127,12 +129,16 @@ class PassThrough:
             if tap.glimpse.error is not None:
                 self.error = tap.glimpse.error
             elif keep:
-                kept.append(frame.raw)
+                kept.append(self._named_raw(frame))
                 self._note(frame.raw)
         self.has_content, self.is_done = tap.has_content, tap.is_done
         if self.is_done and not self.has_content and tap.glimpse.finish is None and self.error is None:
             self.error = UpstreamBroken("The upstream's stream ended without an answer.")
         return b"".join(kept)
+
+    def _named_raw(self, frame: Frame) -> bytes:
+        """The frame's bytes, with the model's name that the caller asked for where callers look at it."""
+        return frame.raw if self._renaming is None else self._renaming.renamed_frame(frame, self._named)
 
     def _note(self, raw: bytes) -> None:
         if self._watch:

@@ -37,8 +37,13 @@ async def test_every_byte_of_a_stream_goes_through(make_engine, upstream, dialec
     engine = make_engine(a_snapshot(an_upstream("up", upstream.url, dialect)))
     more = {"stream_options": {"include_usage": True}} if dialect == "openai-chat" else {}
     outcome = await ask(engine, a_call(dialect, a_body(True, **more)))
-    assert outcome.raw == b"".join(pieces)
+    assert outcome.raw == named(dialect, b"".join(pieces))
     assert (outcome.row.fresh_input, outcome.row.output) == (9, 4)
+
+
+def named(dialect: str, raw: bytes) -> bytes:
+    """Claude Code leaves thinking out that a model of another name than the one it asked for has done."""
+    return raw.replace(b'"up-model"', b'"m"') if dialect == "anthropic-messages" else raw
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -50,7 +55,7 @@ async def test_what_nobody_here_has_heard_of_goes_through(make_engine, upstream,
         b'{"model":"m","max_tokens":50,"new_field":{"n":1.50,"big":123456789012345678901,"s":"\\u00e9"},"messages":[]}'
     )
     outcome = await ask(engine, a_call(dialect, raw))
-    assert outcome.json == answer
+    assert outcome.json == json.loads(named(dialect, json.dumps(answer).encode()))
     assert b'"new_field":{"n":1.50,"big":123456789012345678901,"s":"\\u00e9"}' in upstream.last.raw
     assert upstream.last.body["model"] == "m-at-up"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from proxyapp.dialects.anthropic import errors, passthrough
+from proxyapp.dialects.anthropic import errors, naming, passthrough
 from proxyapp.dialects.anthropic import render as rendering
 from proxyapp.dialects.anthropic import request as parsing
 from proxyapp.dialects.anthropic import response as answers
@@ -28,6 +28,7 @@ from proxyapp.dialects.contract import (
     Tap,
     UpstreamSide,
 )
+from proxyapp.dialects.sse import Frame
 from proxyapp.errors import GatewayError, UpstreamFault
 from proxyapp.ir.request import Request
 from proxyapp.ir.response import Response
@@ -74,6 +75,12 @@ class Anthropic:
 
     def glimpse(self, answer: bytes) -> Glimpse:
         return passthrough.glimpse(answer)
+
+    def renamed(self, answer: bytes, model: str) -> bytes:
+        return naming.renamed(answer, model)
+
+    def renamed_frame(self, frame: Frame, model: str) -> bytes:
+        return naming.renamed_frame(frame, model)
 
 
 ANTHROPIC: Dialect = Anthropic()

@@ -68,7 +68,7 @@ class AnthropicEncoder:
             "id": message_id(event.id, self._side),
             "type": "message",
             "role": "assistant",
-            "model": event.model or self._request.model,
+            "model": self._request.model or event.model,
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,

@@ -77,7 +77,7 @@ def render_response(response: Response, request: Request, side: ClientSide) -> d
         "id": message_id(response.id, side),
         "type": "message",
         "role": "assistant",
-        "model": response.model or request.model,
+        "model": request.model or response.model,  # Claude Code compares it, see `naming`
         "content": content,
         **ended,
         "container": None,

@@ -103,7 +103,7 @@ def test_a_message_has_every_key_the_sdk_wants(give: Callable[..., Json]) -> Non
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
-        "model": "up",
+        "model": "asked",
         "content": [{"type": "text", "text": "a"}],
         "stop_reason": "end_turn",
         "stop_sequence": None,
