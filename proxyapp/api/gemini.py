@@ -17,6 +17,8 @@ from proxyapp.api.reframing import as_array
 from proxyapp.dialects.contract import Peek
 from proxyapp.dialects.registry import DIALECTS
 from proxyapp.engine.call import Call
+from proxyapp.engine.counting import count
+from proxyapp.engine.embedding import embed
 from proxyapp.engine.serve import Story, serve
 from proxyapp.errors import PathNotFound
 
@@ -34,6 +36,9 @@ class Verb(Struct, frozen=True):
 VERBS: dict[str, Verb] = {
     "generateContent": Verb(),
     "streamGenerateContent": Verb(stream=True),
+    "countTokens": Verb(count),
+    "embedContent": Verb(embed),
+    "batchEmbedContents": Verb(embed),
 }
 
 

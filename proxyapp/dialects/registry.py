@@ -9,6 +9,9 @@ from proxyapp.dialects.anthropic.counting import COUNTING as MESSAGES_COUNTING
 from proxyapp.dialects.contract import Counting, Dialect, Embedding
 from proxyapp.dialects.coze import COZE
 from proxyapp.dialects.gemini import GEMINI
+from proxyapp.dialects.gemini import media as gemini_media
+from proxyapp.dialects.gemini.counting import COUNTING as GEMINI_COUNTING
+from proxyapp.dialects.gemini.embeddings import EMBEDDINGS as GEMINI_EMBEDDINGS
 from proxyapp.dialects.openai.embeddings import EMBEDDINGS as OPENAI_EMBEDDINGS
 from proxyapp.dialects.openai_chat import OPENAI_CHAT
 from proxyapp.dialects.openai_chat import media as chat_media
@@ -17,12 +20,15 @@ from proxyapp.ir.profile import Profile
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, GEMINI, COZE)}
 
-COUNTERS: dict[str, Counting] = {ANTHROPIC.name: MESSAGES_COUNTING}
+COUNTERS: dict[str, Counting] = {ANTHROPIC.name: MESSAGES_COUNTING, GEMINI.name: GEMINI_COUNTING}
 """The dialects that can count a prompt's tokens."""
 
-EMBEDDERS: dict[str, Embedding] = {OPENAI_CHAT.name: OPENAI_EMBEDDINGS}
+EMBEDDERS: dict[str, Embedding] = {OPENAI_CHAT.name: OPENAI_EMBEDDINGS, GEMINI.name: GEMINI_EMBEDDINGS}
 """The dialects that have words for embeddings."""
 
-NEEDS_BYTES: dict[str, Callable[[Part, Profile], bool]] = {OPENAI_CHAT.name: chat_media.needs_bytes}
+NEEDS_BYTES: dict[str, Callable[[Part, Profile], bool]] = {
+    OPENAI_CHAT.name: chat_media.needs_bytes,
+    GEMINI.name: gemini_media.needs_bytes,
+}
 """Upstream dialects that do not load every medium from an address: does this part, which stands at one, have to be
 sent with its bytes?"""

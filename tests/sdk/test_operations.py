@@ -11,10 +11,14 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from google import genai
+from google.genai import types
 
 from proxyapp.engine.identify import digest
-from proxyapp.engine.snapshot import Model, Route, Snapshot
+from proxyapp.engine.snapshot import Credential, Model, Route, Snapshot, Upstream
 from tests.engine.conftest import KEY, a_key, an_upstream
+from tests.fakes import strict_gemini
+from tests.fakes.strict_gemini import StrictGemini
 from tests.fakes.upstream import Script, ScriptedUpstream, answer_json, answer_sse
 
 pytestmark = pytest.mark.slow
@@ -35,16 +39,31 @@ def served(gateway, scripted) -> Callable[..., ScriptedUpstream]:
     """`served(name=dialect)`: models of these names at a scripted upstream of that dialect."""
 
     def serve(**models: str) -> ScriptedUpstream:
-        upstreams = {name: an_upstream(name, scripted.url, dialect) for name, dialect in models.items()}
+        upstreams = {
+            name: google(scripted.url) if dialect == "gemini" else an_upstream(name, scripted.url, dialect)
+            for name, dialect in models.items()
+        }
         named = {name.replace("_", "-"): Route(name, name.replace("_", "-")) for name in models}
         gateway.engine.snapshot = Snapshot(
             keys={digest(KEY): a_key()},
             models={name: Model(name=name, routes=(route,), created=1) for name, route in named.items()},
             upstreams=upstreams,
         )
+        scripted.default = StrictGemini() if "gemini" in models.values() else None
         return scripted
 
     return serve
+
+
+def google(url: str) -> Upstream:
+    credentials = (Credential("main", strict_gemini.KEY),)
+    return an_upstream("google", url, kind="gemini", credentials=credentials)
+
+
+@pytest.fixture(params=["v1", "v1beta"])
+def gemini(gateway, request) -> genai.Client:
+    options = types.HttpOptions(base_url=gateway.url, api_version=request.param)
+    return genai.Client(api_key=KEY, http_options=options)
 
 
 @pytest.fixture
@@ -104,6 +123,37 @@ def test_counting_over_an_upstream_that_does_not(served, claude):
     assert got.parse().input_tokens > 10
     beta = claude.beta.messages.count_tokens(model="g", messages=asked, betas=["token-counting-2024-11-01"])
     assert beta.input_tokens > 0
+
+
+def test_googles_sdk_counts_over_an_upstream_that_counts_and_one_that_does_not(served, gemini):
+    served(**{"gemini_2.5_flash": "gemini", "gpt_5": "openai-chat"})
+    assert gemini.models.count_tokens(model="gemini-2.5-flash", contents="How many?").total_tokens > 5
+    assert gemini.models.count_tokens(model="gpt-5", contents="How many tokens is this text?").total_tokens > 5
+
+
+def test_googles_sdk_embeds_over_both_kinds_of_upstream(served, gemini):
+    upstream = served(gemini_embedding_001="gemini", e="openai-chat")
+    made = gemini.models.embed_content(model="gemini-embedding-001", contents=["one", "two"])
+    assert [len(each.values) for each in made.embeddings] == [8, 8]
+    upstream.then(embeddings(FLOATS, FLOATS))
+    settings = types.EmbedContentConfig(output_dimensionality=3)
+    made = gemini.models.embed_content(model="e", contents=["one", "two"], config=settings)
+    assert [each.values for each in made.embeddings] == [FLOATS, FLOATS]
+    assert upstream.last.body["dimensions"] == 3
+
+
+def test_openais_sdk_embeds_over_google(served, chatgpt):
+    served(gemini_embedding_001="gemini")
+    made = chatgpt.embeddings.create(model="gemini-embedding-001", input=["one", "two"], dimensions=4)
+    assert [len(item.embedding) for item in made.data] == [4, 4]
+
+
+def test_googles_sdk_lists_models(served, gemini):
+    served(claude_opus_4_6="anthropic-messages", gpt_4o="openai-chat")
+    listed = list(gemini.models.list(config={"page_size": 1}))
+    assert [model.name for model in listed] == ["models/claude-opus-4-6", "models/gpt-4o"]
+    assert "generateContent" in listed[0].supported_actions
+    assert gemini.models.get(model="claude-opus-4-6").output_token_limit == 128_000
 
 
 def test_the_lists_of_models(served, chatgpt, claude):

@@ -13,6 +13,7 @@ from proxyapp.dialects.gemini import fields
 from proxyapp.dialects.gemini.tables import MIME_OF_SUFFIX
 from proxyapp.errors import Unsupported
 from proxyapp.ir import parts as p
+from proxyapp.ir.profile import Profile
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -90,6 +91,12 @@ def render(part: p.Image | p.Document | p.Audio, path: str, side: UpstreamSide) 
 
 def inline(mime: str, data: str) -> dict[str, Any]:
     return {"inlineData": {"mimeType": mime, "data": data}}
+
+
+def needs_bytes(part: p.Part, profile: Profile) -> bool:
+    """Does a part that stands at an address have to be sent with its bytes?"""
+    source: p.Source | None = getattr(part, "source", None)
+    return source is not None and not (profile.media_urls or is_googles(source.data))
 
 
 def _by_address(source: p.Source, path: str, side: UpstreamSide) -> dict[str, Any]:
