@@ -122,15 +122,19 @@ class Azure(OpenAI):
         return headers
 
     def profile(self, upstream: Upstream, model: str) -> Profile:
-        """OpenAI's, by whatever of a model's name is in the route's model or in the deployment's name."""
+        """OpenAI's, by whatever of a model's name is in the deployment's name, else in the route's model."""
         place = place_of(upstream.base_url or "", upstream.api_version)
-        names = f"{model} {place.deployment}".lower()
+        profile = _told_by(place.deployment) or _told_by(model)
         if place.style is Style.INFERENCE:  # models of all makers
-            other = profiles.look_up(profiles.COMPATIBLE, names, profiles.COMPATIBLE_DEFAULT)
-            return profiles.look_up(profiles.AZURE, names, other)
-        profile = profiles.look_up(profiles.AZURE, names, profiles.AZURE_DEFAULT)
+            return profile or profiles.look_up(profiles.COMPATIBLE, model.lower(), profiles.COMPATIBLE_DEFAULT)
+        profile = profile or profiles.AZURE_DEFAULT
         if place.style is Style.V1:
             return profile
         # What came late is refused by dated versions ("Unrecognized request argument supplied").
         in_stream = place.version >= _USAGE_IN_STREAMS
         return msgspec.structs.replace(profile, metadata=False, custom_tools=False, usage_in_stream=in_stream)
+
+
+def _told_by(name: str) -> Profile | None:
+    """What a name tells of the model behind it, if anything."""
+    return next((profile for pattern, profile in profiles.AZURE if pattern.search(name.lower())), None)

@@ -278,6 +278,36 @@ async def test_groq_gets_no_fields_that_it_refuses_and_its_usage_is_found(make_e
 
 
 @callers
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (answers.chunk({"content": ""}, x_groq={"id": "req_1", "error": "over capacity"}), "over capacity"),
+        (b'data: {"object":"error","message":"the engine died","type":"x","code":500}\n\n', "the engine died"),
+    ],
+    ids=["groq", "vllm"],
+)
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_stream_that_stops_with_an_error_of_the_servers_own_form(
+    make_engine, upstream, dialect, frame, said, begun
+):
+    head = [answers.chunk({"role": "assistant", "content": "So far"})] if begun else []
+    upstream.default = answer_sse([*head, frame, b"data: [DONE]\n\n"], pause=0.05)
+    outcome = await ask(make_engine(at(upstream, "api.groq.com/openai/v1")), a_call(dialect, a_body(True)))
+    assert outcome.row.outcome == ("partial" if begun else "error")
+    assert said in outcome.raw.decode()
+    assert b"message_stop" not in outcome.raw
+
+
+async def test_sources_that_come_after_the_end_are_told_as_lost(make_engine, upstream):
+    pieces = answers.stream(CHAT)
+    usage = json.loads(pieces[-2][6:])
+    pieces[-2] = b"data: " + json.dumps({**usage, "citations": ["https://h/a", "https://h/b"]}).encode() + b"\n\n"
+    upstream.default = answer_sse(pieces)
+    outcome = await ask(make_engine(at(upstream, "api.x.ai", "grok-4")), a_call(MESSAGES, a_body(True, "grok-4")))
+    assert [path for path, _, _ in outcome.row.notes] == ["annotations"]
+
+
+@callers
 async def test_grok_that_thinks_gets_no_stop(make_engine, upstream, dialect):
     upstream.default = answer_json(answers.whole(CHAT))
     engine = make_engine(at(upstream, "api.x.ai", "grok-4"))

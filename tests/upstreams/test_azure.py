@@ -132,7 +132,10 @@ def test_a_deployments_name_tells_what_it_can_do_when_it_can(deployment, effort,
 
 
 def test_the_deployment_in_the_address_tells_too():
-    assert AZURE.profile(an_azure(f"{HOST}/openai/deployments/my-o3"), "anything").reasoning_effort
+    in_address = f"{HOST}/openai/deployments/my-o3"
+    assert AZURE.profile(an_azure(in_address), "anything").reasoning_effort
+    assert AZURE.profile(an_azure(in_address), "gpt-4").reasoning_effort, "the route's model is what callers ask for"
+    assert AZURE.profile(an_azure(f"{HOST}/openai/deployments/prod"), "o3-mini").reasoning_effort
 
 
 def test_addresses_with_a_date_get_no_fields_that_came_later():

@@ -8,7 +8,7 @@ from typing import Any
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.dialects.coze.messages import messages
-from proxyapp.dialects.coze.tables import OWN_FIELDS, REFUSED_EXTRAS, SETTINGS, SILENT_EXTRAS
+from proxyapp.dialects.coze.tables import MODALITIES, OWN_FIELDS, REFUSED_EXTRAS, SETTINGS, SILENT_EXTRAS
 from proxyapp.errors import Unsupported
 from proxyapp.ir.request import Request, Turn
 
@@ -99,12 +99,19 @@ def _instructions(request: Request, side: UpstreamSide) -> list[str]:
     return texts
 
 
+def _text_alone(name: str, value: Any) -> None:
+    if any(str(kind).lower() != "text" for kind in (value if isinstance(value, list) else [value])):
+        raise Unsupported("A bot answers in text only.", param=name)
+
+
 def _extras(request: Request, side: UpstreamSide) -> dict[str, Any]:
     """Coze's own fields as they came; those of other dialects are judged by the tables. Raises Unsupported."""
     fields: dict[str, Any] = {}
     for name, value in request.extras.items():
         if name in OWN_FIELDS:
             fields[name] = value
+        elif name in MODALITIES:
+            _text_alone(name, value)
         elif name in REFUSED_EXTRAS:
             side.refuse(name, f"This upstream has no counterpart of '{name}'.")
         elif name != _CONVERSATION and name not in SILENT_EXTRAS:

@@ -39,6 +39,8 @@ OWN_FIELDS = {
 }
 """Coze's own fields that a caller may put beside those of its dialect."""
 
+MODALITIES = ("modalities", "responseModalities")
+"""In what form the caller wants its answer."""
 SILENT_EXTRAS = {"diagnostics", "prediction", "prompt_cache_retention", "prompt_cache_options", "stream_options"}
 """Fields of other dialects without effect on the answer's content."""
 REFUSED_EXTRAS = {"container", "mcp_servers", "moderation"}

@@ -29,6 +29,7 @@ from proxyapp.ir.response import Finish, FinishKind
 from proxyapp.ir.usage import Usage
 
 _Proof = dict[str, Any]
+_LATE_SOURCES = "The upstream gave sources after the text that they belong to."
 
 
 class ChatDecoder:
@@ -68,6 +69,8 @@ class ChatDecoder:
             chunk = decode_chunk(data)
         except UNREADABLE:
             return self._fail(UpstreamBroken("The upstream sent a frame that is no chat completion chunk."))
+        if chunk.object == "error":  # vLLM, for a stream that failed: the error is the frame itself
+            return self._fail(ERRORS.of_event(data))
         return self.take(chunk)
 
     def close(self) -> list[ev.Event]:
@@ -80,14 +83,12 @@ class ChatDecoder:
 
     def take(self, chunk: Chunk) -> list[ev.Event]:
         """One frame's content as events."""
-        if chunk.error:
-            return self._fail(ERRORS.reported(chunk.error))
+        if fault := chunk.fault():
+            return self._fail(ERRORS.reported(fault))
         events: list[ev.Event] = []
         if counts := chunk.counts():
             self._usage = parse_usage(counts) or self._usage
-        sources = chunk.search_results or chunk.citations
-        if sources and isinstance(sources, list):
-            self._sources = sources
+        self._take_sources(chunk.search_results or chunk.citations)
         choice = chunk.first_choice()
         if choice is None:  # Azure's filter results, a usage chunk, another choice of several
             if chunk.choices:
@@ -121,6 +122,13 @@ class ChatDecoder:
             self._take_details(delta.reasoning_details, details.text_of(delta), events)
         else:
             self._say(Reasoning, details.text_of(delta), events)
+
+    def _take_sources(self, value: Any) -> None:
+        """Sources of the whole answer (Perplexity, xAI); the last ones told are used."""
+        if value and isinstance(value, list):
+            if self._finish is not None and not self._sources:  # xAI's last chunk
+                self._side.drop("annotations", _LATE_SOURCES)
+            self._sources = value
 
     def _take_content(self, value: Any, events: list[ev.Event]) -> None:
         """A string, or a list of parts (Mistral's reasoning models, corpus mistral-reasoning)."""
@@ -276,7 +284,7 @@ class ChatDecoder:
         if (audio := self._audio.whole()) is not None:
             self._whole(audio, events)
         if self._citations:
-            self._side.drop("annotations", "The upstream gave sources after the text that they belong to.")
+            self._side.drop("annotations", _LATE_SOURCES)
 
     def _kind_of(self, word: str) -> FinishKind:
         """Calls win over a stop, a cut or filtered answer wins over calls (3.2, rule 1)."""

@@ -74,6 +74,8 @@ def may_need_fitting(raw: bytes, profile: Profile) -> bool:
     """A cheap look at a caller's messages: is there anything that this server could want otherwise?"""
     if profile.alternate or profile.prefix_mark or profile.assistant_after_tool or profile.exact_call_ids:
         return True
+    if profile.reasoning_back == "tool_turns" and b'"tool_calls"' in raw:
+        return True
     if profile.developer_refused and b'"developer"' in raw:
         return True
     return any(f'"{name}"'.encode() in raw for name in profile.untaken_in_messages)
@@ -102,6 +104,9 @@ def _fit(message: Json, profile: Profile) -> Json:
         changed["role"] = "system"
     if profile.exact_call_ids:
         _fit_ids(changed, profile.call_id_limit)
+    if profile.reasoning_back == "tool_turns" and message.get("tool_calls"):
+        # Most clients do not send back what they were not asked for; the field must be there, and may be empty.
+        changed.setdefault(profile.reasoning_field, "")
     return changed if changed != message else message
 
 

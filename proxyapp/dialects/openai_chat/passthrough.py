@@ -163,6 +163,9 @@ class ChatTap:
             chunk = decode_chunk(data)
         except UNREADABLE:
             return True
+        if chunk.object == "error":
+            self.glimpse.error = ERRORS.of_event(data)
+            return True
         self._take(chunk)
         return not (self._hides_usage and chunk.choices == [] and chunk.usage is not None)
 
@@ -172,8 +175,8 @@ class ChatTap:
             glimpse.id, glimpse.model = as_text(chunk.id), as_text(chunk.model)
         if counts := chunk.counts():
             glimpse.usage = parse_usage(counts) or glimpse.usage
-        if chunk.error:
-            glimpse.error = ERRORS.reported(chunk.error)
+        if fault := chunk.fault():
+            glimpse.error = ERRORS.reported(fault)
         for choice in chunk.choices or ():
             self._take_choice(choice)
 

@@ -40,6 +40,7 @@ class Chunk(Struct):
     """One frame, or a whole answer."""
 
     id: Any = None
+    object: Any = None
     model: Any = None
     created: Any = None
     choices: list[Choice] | None = None
@@ -50,6 +51,12 @@ class Chunk(Struct):
     x_groq: Any = None
     citations: Any = None
     search_results: Any = None
+
+    def fault(self) -> Any:
+        """The error it reports: as OpenRouter and most do, or Groq (`x_groq.error`: why a stream stopped early)."""
+        if self.error or not isinstance(self.x_groq, dict):
+            return self.error
+        return self.x_groq.get("error")
 
     def first_choice(self) -> Choice | None:
         """The one that is used: number 0, or the first that has no number."""

@@ -235,6 +235,16 @@ def test_fields_of_coze_go_as_they_came_and_metadata_as_its_own():
     assert side.notes.header() == "whatever"
 
 
+@pytest.mark.parametrize("name", ["modalities", "responseModalities"])
+def test_an_answer_in_sound_or_pictures_is_refused(name):
+    with pytest.raises(Unsupported) as caught:
+        rendered(ask(extras={name: ["text", "audio"]}), a_side(lenient=True))
+    assert caught.value.param == name
+    side = a_side()
+    rendered(ask(extras={name: ["TEXT"]}), side)
+    assert side.notes.items == []
+
+
 def test_history_is_saved_where_the_answer_is_read_from_it():
     side = a_side()
     assert rendered(ask(extras={"auto_save_history": False}), side)["auto_save_history"] is True

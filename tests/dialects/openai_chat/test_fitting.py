@@ -177,6 +177,15 @@ def test_an_answer_that_was_begun_is_marked_where_the_server_wants_it(patched, p
     assert "prefix" not in patched({"messages": messages[:1]}, prefix_mark=True)[0]["messages"][0]
 
 
+def test_a_turn_with_calls_has_its_reasoning_field_where_it_must_empty_if_the_caller_has_none(patched):
+    messages = a_loop("c1")
+    assert patched({"messages": messages}, reasoning_back="tool_turns")[0]["messages"] == messages
+    del messages[2]["reasoning_content"]
+    sent, _ = patched({"messages": messages}, reasoning_back="tool_turns")
+    assert sent["messages"][2]["reasoning_content"] == ""
+    assert "reasoning_content" not in patched({"messages": messages})[0]["messages"][2]
+
+
 @pytest.mark.parametrize("messages", [None, "hi", [], [1, None, "x"], {"role": "user"}, [{"role": 7, "content": {}}]])
 def test_messages_of_no_form_are_left_to_the_upstream(patched, messages):
     """Nothing here raises: the upstream says in its own words what is wrong."""
