@@ -232,7 +232,7 @@ class Dialect(Protocol):
 
 @runtime_checkable
 class Renaming(Protocol):
-    """A dialect whose callers compare the model's name in the answer with the one they asked for."""
+    """A dialect that has callers who compare the model's name in the answer with the one they asked for."""
 
     def renamed(self, answer: bytes, model: str) -> bytes:
         """A whole pass-through answer that names `model`; as it is when it does already, or cannot be read."""

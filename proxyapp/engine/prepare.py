@@ -30,6 +30,9 @@ from proxyapp.upstreams.contract import Credential, Kind, Outbound
 from proxyapp.upstreams.registry import KINDS
 
 USER_AGENT = "dragoman"
+COMPARING = ("claude-cli/",)
+"""Callers that compare the model's name in an answer with the one they asked for, and leave thinking out of the next
+request when the two differ. All others get the answer's bytes as they are."""
 PASSED_ON = ("anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key")
 """The caller's request headers that reach an upstream of the same dialect. Nothing else does."""
 
@@ -125,7 +128,8 @@ class Preparation:
             watch, body = self.recollection.watches, self._body
             if self.conversation is not None:
                 body = self.conversation.for_upstream(body, side)
-            return PassThrough(dialect, body, target.model, side, self._max_event_bytes, watch=watch)
+            rename = self._call.headers.get("user-agent", "").startswith(COMPARING)
+            return PassThrough(dialect, body, target.model, side, self._max_event_bytes, watch=watch, rename=rename)
         request = self.request_for(target, side)
         side.notes.items.extend(self._unread.items)
         weight = weigh(request)

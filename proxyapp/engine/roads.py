@@ -78,9 +78,17 @@ class PassThrough:
     weight: int | None = None
 
     def __init__(
-        self, dialect: Dialect, body: Body, model: str, side: UpstreamSide, max_event: int, *, watch: bool = False
+        self,
+        dialect: Dialect,
+        body: Body,
+        model: str,
+        side: UpstreamSide,
+        max_event: int,
+        *,
+        watch: bool = False,
+        rename: bool = False,
     ) -> None:
-        """`watch`: note who made the answer's proofs."""
+        """`watch`: note who made the answer's proofs. `rename`: tell the caller the model by the name it asked for."""
         self.body = dialect.patch(body, model, side)
         self.query = side.query
         self.notes = side.notes
@@ -95,7 +103,8 @@ class PassThrough:
         self._frames = FrameReader(max_event)
         self._tap = dialect.tap(body)
         self._named = str(body.get("model") or model)
-        self._renaming = dialect if self._named != model and isinstance(dialect, Renaming) else None
+        wanted = rename and self._named != model
+        self._renaming = dialect if wanted and isinstance(dialect, Renaming) else None
         self.glimpse = self._tap.glimpse
         self._client = ClientSide(sealer=side.sealer, new_id=side.new_id, now=side.now)
         self._request = Request(client_dialect=dialect.name, model=model, stream=True, include_usage=True)

@@ -37,13 +37,21 @@ async def test_every_byte_of_a_stream_goes_through(make_engine, upstream, dialec
     engine = make_engine(a_snapshot(an_upstream("up", upstream.url, dialect)))
     more = {"stream_options": {"include_usage": True}} if dialect == "openai-chat" else {}
     outcome = await ask(engine, a_call(dialect, a_body(True, **more)))
-    assert outcome.raw == named(dialect, b"".join(pieces))
+    assert outcome.raw == b"".join(pieces)
     assert (outcome.row.fresh_input, outcome.row.output) == (9, 4)
 
 
-def named(dialect: str, raw: bytes) -> bytes:
-    """Claude Code leaves thinking out that a model of another name than the one it asked for has done."""
-    return raw.replace(b'"up-model"', b'"m"') if dialect == "anthropic-messages" else raw
+@pytest.mark.parametrize("stream", [False, True])
+async def test_claude_code_is_told_the_model_by_the_name_it_asked_for(make_engine, upstream, stream):
+    dialect = "anthropic-messages"
+    upstream.then(answer_sse(answers.stream(dialect)) if stream else answer_json(answers.whole(dialect)))
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url, dialect)))
+    outcome = await ask(engine, a_call(dialect, a_body(stream), user_agent="claude-cli/2.1.329 (external, sdk-cli)"))
+    untouched = b"".join(answers.stream(dialect)) if stream else json.dumps(answers.whole(dialect)).encode()
+    assert b'"up-model"' in untouched
+    assert b'"up-model"' not in outcome.raw
+    told = outcome.raw if stream else json.dumps(outcome.json).encode()
+    assert told == untouched.replace(b'"up-model"', b'"m"')
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -55,7 +63,7 @@ async def test_what_nobody_here_has_heard_of_goes_through(make_engine, upstream,
         b'{"model":"m","max_tokens":50,"new_field":{"n":1.50,"big":123456789012345678901,"s":"\\u00e9"},"messages":[]}'
     )
     outcome = await ask(engine, a_call(dialect, raw))
-    assert outcome.json == json.loads(named(dialect, json.dumps(answer).encode()))
+    assert outcome.json == answer
     assert b'"new_field":{"n":1.50,"big":123456789012345678901,"s":"\\u00e9"}' in upstream.last.raw
     assert upstream.last.body["model"] == "m-at-up"
 
