@@ -157,6 +157,7 @@ LM_STUDIO = _server(
     "LM Studio",
     r":1234$",
     Profile(
+        image_urls=False,  # "'url' field must be a base64 encoded image"
         named_choice=False,  # "Invalid tool_choice type: 'object'" (lmstudio-bug-tracker#670)
         json_object=False,  # "'response_format.type' must be 'json_schema' or 'text'" (lmstudio-bug-tracker#307)
         reasoning_effort=False,

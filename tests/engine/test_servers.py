@@ -351,6 +351,17 @@ async def test_lm_studio_is_not_told_a_tools_name(make_engine, upstream, dialect
     assert [tool["function"]["name"] for tool in upstream.last.body["tools"]] == ["g"]
 
 
+async def test_lm_studio_gets_no_picture_by_its_address(make_engine, upstream):
+    """Fetching is off here: the caller is told, and nothing is sent."""
+    picture = {"type": "image", "source": {"type": "url", "url": "https://h/p.png"}}
+    messages = [{"role": "user", "content": [picture]}]
+    engine = make_engine(at(upstream, "localhost:1234"))
+    outcome = await ask(engine, a_call(MESSAGES, a_body(messages=messages)))
+    assert outcome.status == 400
+    assert "DRAGOMAN_FETCH_MEDIA" in outcome.json["error"]["message"]
+    assert upstream.seen == []
+
+
 async def test_a_model_of_ollama_that_does_not_think_is_not_told_to(make_engine, upstream):
     upstream.default = answer_json(answers.whole(CHAT))
     engine = make_engine(at(upstream, "localhost:11434/v1", "llama3:8b"))

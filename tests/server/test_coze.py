@@ -8,7 +8,10 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from google import genai
+from google.genai import errors, types
 
+from proxyapp.dialects.registry import DIALECTS
 from tests.fakes import strict_coze
 from tests.fakes.gateway import KEY, RunningGateway
 from tests.fakes.strict_coze import BOT, LEAKS, StrictCoze
@@ -76,7 +79,39 @@ def over_messages(url: str, words: str, *, stream: bool) -> tuple[str, tuple[int
     return text, (answer.usage.input_tokens, answer.usage.output_tokens)
 
 
-CALLERS: dict[str, Callable[..., tuple[str, tuple[int, int]]]] = {"chat": over_chat, "messages": over_messages}
+def over_gemini(url: str, words: str, *, stream: bool) -> tuple[str, tuple[int, int]]:
+    client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=url))
+    if stream:
+        answers = list(client.models.generate_content_stream(model=MODEL, contents=words))
+    else:
+        answers = [client.models.generate_content(model=MODEL, contents=words)]
+    last = answers[-1]
+    assert last.candidates
+    assert last.usage_metadata
+    assert last.candidates[0].finish_reason == types.FinishReason.STOP
+    counts = (last.usage_metadata.prompt_token_count or 0, last.usage_metadata.candidates_token_count or 0)
+    return "".join(answer.text or "" for answer in answers), counts
+
+
+def over_responses(url: str, words: str, *, stream: bool) -> tuple[str, tuple[int, int]]:
+    client = openai.OpenAI(api_key=KEY, base_url=f"{url}/v1", max_retries=0)
+    if stream:
+        with client.responses.stream(model=MODEL, input=words) as events:
+            answer = events.get_final_response()
+    else:
+        answer = client.responses.create(model=MODEL, input=words)
+    assert answer.status == "completed"
+    assert answer.usage
+    return answer.output_text, (answer.usage.input_tokens, answer.usage.output_tokens)
+
+
+CALLERS: dict[str, Callable[..., tuple[str, tuple[int, int]]]] = {
+    "chat": over_chat,
+    "messages": over_messages,
+    "gemini": over_gemini,
+}
+if "openai-responses" in DIALECTS:
+    CALLERS["responses"] = over_responses
 callers = pytest.mark.parametrize("caller", CALLERS)
 forms = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 
@@ -104,7 +139,9 @@ def test_the_sdks_raise_the_error_of_a_200(gateway, cue, status, stream):
         over_chat(gateway.url, cue, stream=stream)
     with pytest.raises(anthropic.APIStatusError) as messages:
         over_messages(gateway.url, cue, stream=stream)
-    assert (chat.value.status_code, messages.value.status_code) == (status, status)
+    with pytest.raises(errors.APIError) as gemini:
+        over_gemini(gateway.url, cue, stream=stream)
+    assert (chat.value.status_code, messages.value.status_code, gemini.value.code) == (status, status, status)
     assert strict_coze.KEY not in str(chat.value)
 
 
