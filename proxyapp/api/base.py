@@ -86,6 +86,8 @@ def dialect_for(path: str, headers: Mapping[str, str]) -> Dialect:
     the place of its key tells."""
     if path.startswith("/v1beta") or _VERB.search(path):
         return DIALECTS["gemini"]
+    if "/responses" in path:
+        return DIALECTS["openai-responses"]
     if "/messages" in path or ("anthropic-version" in headers and "/chat/" not in path):
         return DIALECTS["anthropic-messages"]
     return DIALECTS["gemini" if "/models" in path and "x-goog-api-key" in headers else "openai-chat"]

@@ -13,6 +13,7 @@ from proxyapp.engine.forwarding import ENDPOINTS, forward
 
 chat = InferenceView.as_view(dialect="openai-chat")
 messages = InferenceView.as_view(dialect="anthropic-messages")
+responses = InferenceView.as_view(dialect="openai-responses")
 count_messages = InferenceView.as_view(dialect="anthropic-messages", story=count)
 embeddings = InferenceView.as_view(dialect="openai-chat", story=embed)
 models = ModelsView.as_view()
@@ -22,6 +23,8 @@ health = HealthView.as_view()
 urlpatterns = [
     path("v1/chat/completions", chat),
     path("chat/completions", chat),
+    path("v1/responses", responses),
+    path("responses", responses),
     path("v1/messages", messages),
     path("messages", messages),
     path("v1/messages/count_tokens", count_messages),

@@ -76,8 +76,6 @@ class ClientSide(Struct, kw_only=True):
     """The caller's request headers, lower case (`anthropic-version`, `anthropic-beta`, ...)."""
     asked: Peek | None = None
     """Model and stream switch where the address tells them and not the body (Gemini)."""
-    continues: str | None = None
-    """Id of the earlier answer that this request goes on from, where the engine has put its history into the body."""
 
 
 class UpstreamSide(Struct, kw_only=True):
@@ -170,6 +168,15 @@ class Tap(Protocol):
 
     def feed(self, frame: Frame) -> bool:
         """Look at one frame; False = do not relay it (a usage chunk that only the gateway asked for)."""
+        ...
+
+
+@runtime_checkable
+class FailingTap(Protocol):
+    """A tap of a dialect that numbers its events: its error event goes on from what was relayed."""
+
+    def fail(self, error: GatewayError, side: ClientSide) -> bytes:
+        """The last bytes of the stream."""
         ...
 
 

@@ -15,10 +15,13 @@ from proxyapp.dialects.gemini.embeddings import EMBEDDINGS as GEMINI_EMBEDDINGS
 from proxyapp.dialects.openai.embeddings import EMBEDDINGS as OPENAI_EMBEDDINGS
 from proxyapp.dialects.openai_chat import OPENAI_CHAT
 from proxyapp.dialects.openai_chat import media as chat_media
+from proxyapp.dialects.openai_responses import OPENAI_RESPONSES
 from proxyapp.ir.parts import Part
 from proxyapp.ir.profile import Profile
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, GEMINI, COZE)}
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect for dialect in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, GEMINI, COZE)
+}
 
 COUNTERS: dict[str, Counting] = {ANTHROPIC.name: MESSAGES_COUNTING, GEMINI.name: GEMINI_COUNTING}
 """The dialects that can count a prompt's tokens."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from proxyapp.dialects import jsonio
-from proxyapp.dialects.contract import Body, ClientSide, Dialect, Glimpse, Renaming, UpstreamSide
+from proxyapp.dialects.contract import Body, ClientSide, Dialect, FailingTap, Glimpse, Renaming, UpstreamSide
 from proxyapp.dialects.sse import Frame, FrameReader
 from proxyapp.engine.affinity import made_by
 from proxyapp.engine.memory import WATCHED, Found, Gatherer
@@ -169,6 +169,8 @@ class PassThrough:
             return self._request
 
     def fail(self, error: GatewayError) -> bytes:
+        if isinstance(self._tap, FailingTap):
+            return self._tap.fail(error, self._client)
         return self._dialect.encoder(self._request, self._client).fail(error)
 
 

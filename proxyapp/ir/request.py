@@ -51,6 +51,8 @@ class ServerTool(Struct, kw_only=True):
     dialect: str
     raw: dict[str, Any]
     path: str = ""
+    optional: bool = False
+    """The caller offers it by default and can do without: where it has no counterpart it is dropped, not refused."""
 
 
 class ToolChoice(Struct, kw_only=True):

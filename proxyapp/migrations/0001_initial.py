@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text='Short name, shown to callers in x-dragoman-upstream.', max_length=100, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9][A-Za-z0-9._-]*\\Z', 'Use letters, digits, dot, dash and underscore.')])),
                 ('kind', models.CharField(choices=proxyapp.models.upstreams.kind_choices, help_text='What sort of server it is.', max_length=32)),
-                ('api', models.CharField(blank=True, choices=proxyapp.models.upstreams.api_choices, help_text="Which API to speak to it where its kind has several. Kept, not in force in this version.", max_length=32, null=True, verbose_name='API')),
+                ('api', models.CharField(blank=True, choices=proxyapp.models.upstreams.api_choices, help_text="Which API to speak to it where its kind has several. Empty: the caller's own, if it is one of them.", max_length=32, null=True, verbose_name='API')),
                 ('base_url', models.CharField(blank=True, default='', help_text="With or without /v1, or the full endpoint. Empty: the kind's own address.", max_length=500, validators=[proxyapp.models.upstreams.check_base_url], verbose_name='base URL')),
                 ('allow_caller_keys', models.BooleanField(default=False, help_text='Callers may bring their own key of this server; it is then used instead of ours.')),
                 ('timeout_connect', models.FloatField(default=10.0, help_text='Seconds to connect.', validators=[django.core.validators.MinValueValidator(0.1), django.core.validators.MaxValueValidator(604800)])),

@@ -88,7 +88,7 @@ class Upstream(WatchedModel):
         null=True,
         blank=True,
         verbose_name="API",
-        help_text="Which API to speak to it where its kind has several. Kept, not in force in this version.",
+        help_text="Which API to speak to it where its kind has several. Empty: the caller's own, if it is one of them.",
     )
     base_url = models.CharField(
         max_length=500,

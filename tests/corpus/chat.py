@@ -32,7 +32,12 @@ def read_request(body: Json) -> Asked:
     asked = Asked(
         system="\n\n".join(leading),
         items=_items(messages),
-        tools={name: described for name, described in map(_tool, body.get("tools") or [])},
+        tools=dict(_tool(tool["function"]) for tool in body.get("tools") or [] if "function" in tool),
+        free={
+            tool["custom"]["name"]: tool["custom"].get("description") or ""
+            for tool in body.get("tools") or []
+            if "custom" in tool
+        },
         choice=_choice(body.get("tool_choice")),
         stream=bool(body.get("stream")),
         limit=body.get("max_completion_tokens") or body.get("max_tokens"),
@@ -82,11 +87,12 @@ def _user_part(talk: Talk, part: Json) -> None:
 
 
 def _asked_call(call: Json) -> tuple[str, str, Any]:
+    if "custom" in call:
+        return call["id"], call["custom"]["name"], {"input": call["custom"]["input"]}
     return call["id"], call["function"]["name"], parsed(call["function"]["arguments"])
 
 
-def _tool(tool: Json) -> tuple[str, tuple[str, Json]]:
-    function = tool["function"]
+def _tool(function: Json) -> tuple[str, tuple[str, Json]]:
     return function["name"], (function.get("description") or "", function.get("parameters") or {})
 
 

@@ -35,6 +35,8 @@ def expected(meaning: Meaning, caller: str, source: str) -> Meaning:
     told = replace(meaning, stop=STOPS[caller].get(stop, stop), beyond=set(meaning.beyond))
     if caller == CHAT and source == MESSAGES and stop == "refusal":
         told.stop = "content_filter"  # a refusal that is no text of the model's own (3.2)
+    if caller == RESPONSES and stop == "refusal" and not meaning.refusal:
+        told.stop = "content_filter"  # a refusal without words, which has no part to stand in (3.2)
     if len(told.call_ids) < len(told.calls):
         told.beyond.add("call id")
     if caller == MESSAGES:

@@ -88,6 +88,8 @@ class Exchange:
         """The caller's body in the recording's own dialect, for the model `m`."""
         if self.body is None:
             return self.asked_by(self.dialect)
+        if self.dialect == RESPONSES:  # what is kept between requests is not looked at here
+            return {**self.body, "model": MODEL, "store": False}
         return self.body if self.dialect == GEMINI else {**self.body, "model": MODEL}
 
     def asked_by(self, caller: str) -> dict[str, Any]:

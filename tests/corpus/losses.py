@@ -6,13 +6,30 @@ everything else all the same. `docs/corpus.md` prints these tables with their co
 
 from __future__ import annotations
 
-from tests.corpus.exchanges import CHAT, MESSAGES
+from tests.corpus.exchanges import CHAT, MESSAGES, RESPONSES
 
 # (the caller's dialect, what the answer holds) -> why the caller does not see it.
 ANSWERS: dict[tuple[str, str], str] = {
     (CHAT, "hosted tools"): "Chat has no place for what a hosted tool did; text and sources stay (3.1 rule 2)",
     (CHAT, "compaction"): "a compacted history returns only to its own provider (1.2)",
     (CHAT, "fallback"): "a note between models of one provider; its answer stays (1.2, opaque)",
+    (CHAT, "caller's own hosted tool"): "a tool that only a Responses caller can be asked to run (7.8)",
+    (CHAT, "approval"): "a question of a hosted tool that only a Responses caller can answer (7.8)",
+    (CHAT, "sources of a file"): "Chat names addresses as sources, no files (3.1 rule 3)",
+    (
+        MESSAGES,
+        "hosted tools",
+    ): "a hosted call of another provider cannot be replayed; text and sources stay (3.1 rule 2)",
+    (MESSAGES, "caller's own hosted tool"): "a tool that only a Responses caller can be asked to run (7.8)",
+    (MESSAGES, "logprobs"): "Messages has no probabilities (2.4)",
+    (MESSAGES, "approval"): "a question of a hosted tool that only a Responses caller can answer (7.8)",
+    (MESSAGES, "sources of a file"): "Messages names addresses as sources of another provider, no files (3.1 rule 3)",
+    (MESSAGES, "compaction"): "a compacted history returns only to its own provider (1.2)",
+    (RESPONSES, "hosted tools"): "only searches and fetches of another provider have a form here (3.1, 7.8)",
+    (RESPONSES, "compaction"): "a compacted history returns only to its own provider (1.2)",
+    (RESPONSES, "fallback"): "a note between models of one provider; its answer stays (1.2, opaque)",
+    (RESPONSES, "n"): "Responses has one choice; number 0 is used (3.1 rule 4)",
+    (RESPONSES, "call id"): "an old `function_call` has no id; one is minted (2.2)",
     (MESSAGES, "n"): "Messages has one choice; number 0 is used (3.1 rule 4)",
     (MESSAGES, "counts"): "the upstream counted nothing; Messages demands numbers, so they are estimated (3.3 note 6)",
     (MESSAGES, "call id"): "an old `function_call` has no id; one is minted (2.2)",
@@ -31,6 +48,7 @@ NO_ANSWER: dict[str, str] = {
 # Errors that a service told with a 200, by id: the status that they are given to callers with.
 STATUS: dict[str, int] = {
     "openai-chat.json.openllmetry.prompt-content-filtering-0.a73ab9": 400,
+    "openai-responses.sse.vercel.openai-error-1-0.3133e5": 429,
 }
 
 # (the caller's dialect, what the answer holds) -> why it is lost when its form changes, within one dialect.
@@ -46,6 +64,9 @@ BYTES: dict[str, str] = {
     "anthropic-messages.sse.vercel.anthropic-tool-search-deferred-bm25-0.524a27": (
         "three streams in one recording; the first one's end is the end"
     ),
+    "openai-responses.sse.vercel.openai-reasoning-encrypted-content-1-0.89a65a": (
+        "four streams in one recording; the first one's end is the end"
+    ),
     "openai-chat.sse.vercel.anthropic-fallback-tool-call-0.e65000": "the last blank line is missing; it is added",
 }
 
@@ -54,15 +75,38 @@ BYTES: dict[str, str] = {
 REQUESTS: dict[tuple[str, str], tuple[str, str]] = {
     (MESSAGES, "schema"): ("the objects of a schema for the answer are closed; names and types stay (7.3)", ""),
     (MESSAGES, "tools"): ("calls in the history without tools: a stand-in nobody can call (2.3 rule 7)", ""),
-    (MESSAGES, "sampling"): ("the newest models choose their own sampling (0.1)", "temperature"),
+    (MESSAGES, "sampling"): ("the newest models choose their own sampling (0.1)", "temperature|top_p"),
+    (MESSAGES, "strict tools"): ("keywords that strict tools do not know move into descriptions (7.3)", "tools."),
+    (MESSAGES, "thinks"): ("budget models cannot think on from a call without its thinking (6.3)", "reasoning"),
+    (MESSAGES, "thoughts"): ("thinking goes back only to who made it (6.4)", ""),
     (MESSAGES, "items"): ("a model without mid-conversation system texts: a marked user text (2.2)", "messages."),
+    (RESPONSES, "sampling"): ("OpenAI's reasoning models refuse sampling settings (2.4)", "temperature|top_p"),
+    (RESPONSES, "thinks"): ("the model has no reasoning settings (6.2)", ""),
+    (RESPONSES, "thoughts"): ("thinking goes back only to who made it (6.4)", ""),
+    (CHAT, "hosted"): (
+        "a web search that the caller can do without, and that this upstream does not run (7.8)",
+        "tools.",
+    ),
     (CHAT, "sampling"): ("OpenAI's reasoning models refuse sampling settings (2.4)", "temperature"),
-    (CHAT, "thinks"): ("the model has no reasoning settings (6.2)", "thinking"),
+    (CHAT, "thinks"): ("the model has no reasoning settings (6.2)", "thinking|reasoning"),
     (CHAT, "thoughts"): ("thinking goes back only to who made it (6.4)", ""),
 }
 
 # Requests that are refused: a tag or id -> the field that the error names, and why.
 REFUSED: dict[tuple[str, str], tuple[str, str]] = {
+    (RESPONSES, "n>1"): ("n", "Responses gives one answer (2.4)"),
+    (RESPONSES, "anthropic-messages.json.openllmetry.anthropic-2-completion-0.c9b69d"): (
+        "max_tokens",
+        "Bedrock's old text completion, no Messages request",
+    ),
+    (RESPONSES, "anthropic-messages.json.openllmetry.prompt-cache-0.13cc91"): (
+        "stop_sequences",
+        "Responses has no stop sequences (2.4)",
+    ),
+    (RESPONSES, "openai-chat.json.otel-contrib.chat-completion-handle-stop-sequences-as-string-0.bfe712"): (
+        "stop",
+        "Responses has no stop sequences (2.4)",
+    ),
     (MESSAGES, "n>1"): ("n", "Messages gives one answer (2.4)"),
     (CHAT, "anthropic-messages.json.openllmetry.anthropic-2-completion-0.c9b69d"): (
         "max_tokens",

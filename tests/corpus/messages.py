@@ -41,6 +41,7 @@ def read_request(body: Json) -> Asked:
             for tool in body.get("tools") or []
             if "input_schema" in tool
         },
+        hosted=[tool["name"] for tool in body.get("tools") or [] if "input_schema" not in tool],
         choice=_choice(body.get("tool_choice")),
         schema=format_.get("schema"),
         stream=bool(body.get("stream")),

@@ -40,7 +40,7 @@ def forwarded(asker: Asking) -> Losses:
     assert sent == patched(asker.dialect, asked, side.model)
     foreign = {field for field in sent if (asker.dialect, field) in schemas.FOREIGN_FIELDS}
     schemas.used |= {(asker.dialect, "", field) for field in foreign}
-    if not foreign & set(schemas.NOT_HELD):
+    if not foreign & set(schemas.NOT_HELD) and asker.id not in schemas.LOOSE:
         known = {field: value for field, value in sent.items() if field not in foreign}
         fault = schemas.fault(asker.dialect, schemas.REQUEST[asker.dialect], known)
         assert fault is None, fault
@@ -86,18 +86,28 @@ def check_refusal(asker: Asking, to: str, profile: Profile, word: str) -> Losses
 def compared(to: str, want: asking.Asked, got: asking.Asked, notes: Notes) -> Losses:
     """Every difference is in the table, of the kind that the table allows, and said in a Note where one is due."""
     lost = set()
+    for name in sorted(want.free.keys() - got.free.keys()):  # free text as a function with one string (7.7)
+        told, schema = got.tools.pop(name)
+        assert told.startswith(want.free.pop(name))
+        assert list(schema["properties"]) == ["input"]
     if {name for name in got.tools if name not in want.tools} and not want.tools:
         assert any(item[1] == "call" for item in want.items)
         assert got.choice == "none"
         lost.add(losses.REQUESTS[to, "tools"][0])
         got.tools, got.choice = {}, want.choice
+    if (to, "strict tools") in losses.REQUESTS and want.tools != got.tools and want.tools.keys() == got.tools.keys():
+        reason, path = losses.REQUESTS[to, "strict tools"]
+        assert any(note.path.startswith(path) and note.path.endswith("parameters") for note in notes.items)
+        lost.add(reason)
+        got.tools = want.tools
     for name in asking.Asked.__dataclass_fields__:
         one, two = getattr(want, name), getattr(got, name)
         if one != two:
             assert (to, name) in losses.REQUESTS, f"{name}: {one!r} became {two!r}"
             _ALLOWED[name](one, two)
             reason, path = losses.REQUESTS[to, name]
-            assert any(note.path.startswith(path) for note in notes.items) or not path, f"no Note says {name}"
+            said = any(note.path.startswith(tuple(path.split("|"))) for note in notes.items)
+            assert said or not path, f"no Note says {name}"
             lost.add(reason)
     return lost
 
@@ -135,7 +145,12 @@ def _thoughts(one: int, two: int) -> None:
     assert two == 0
 
 
+def _hosted(one: list[str], two: list[str]) -> None:
+    assert not set(two) - set(one)
+
+
 _ALLOWED = {
+    "hosted": _hosted,
     "schema": _schema,
     "sampling": _sampling,
     "items": _items,

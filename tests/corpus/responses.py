@@ -115,7 +115,7 @@ def _add_tools(asked: Asked, tools: list[Json], prefix: str = "") -> None:
             case "namespace":
                 _add_tools(asked, tool["tools"], f"{tool['name']}__")
             case hosted:
-                asked.hosted.append(hosted)
+                asked.hosted.append(hosted.removesuffix("_preview"))
 
 
 def _choice(choice: Any) -> Any:

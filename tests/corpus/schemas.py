@@ -107,8 +107,9 @@ def event(dialect: str, value: dict[str, Any]) -> str:
 
 
 def _made_plain(node: Any) -> Any:
-    """Two things that the documents say in OpenAPI's words and a JSON Schema validator passes over: `nullable` (a word
-    of OpenAPI 3.0, still used), and `discriminator`, which turns "none of 20 schemas" into the one fault there is."""
+    """Three things that the documents say in their own way: `nullable` (a word of OpenAPI 3.0, still used); `oneOf`
+    where "any of" is meant, since OpenAI's kinds of message overlap and its own fit several; and `discriminator`,
+    which turns "none of 20 schemas" into the one fault there is."""
     if isinstance(node, list):
         return [_made_plain(item) for item in node]
     if not isinstance(node, dict):
@@ -117,6 +118,9 @@ def _made_plain(node: Any) -> Any:
     choice = node.get("discriminator")
     if isinstance(choice, dict) and isinstance(choice.get("mapping"), dict):
         node = _chosen(node, choice["propertyName"], choice["mapping"])
+    if "oneOf" in node:
+        node = {**node, "anyOf": [*node["oneOf"], *node.get("anyOf", [])]}
+        del node["oneOf"]
     if node.get("nullable") is True:
         node = {"anyOf": [node, {"type": "null"}]}
     return node
@@ -171,6 +175,19 @@ def fault(dialect: str, schema: str, value: Any) -> str | None:
     error: ValidationError | None = best_match(faults)
     return None if error is None else f"{'.'.join(map(str, error.absolute_path))}: {error.message[:300]}"
 
+
+LOOSE: dict[str, str] = {
+    "codex-02-v1_responses": "Codex writes null for the `content` of its reasoning items",
+    "codex-05-v1_responses": "Codex writes null for the `content` of its reasoning items",
+    "opencode-08-v1_responses": "texts of the assistant without `annotations`, in messages without an id",
+    "openai-responses.json.openllmetry.dict-content-serialization-0.afded2": "as opencode's",
+    "openai-responses.json.openllmetry.responses-tool-calls-0.a18df5": "a function without `strict`",
+    "openai-responses.json.openllmetry.responses-tool-calls-1.839ac7": "a function without `strict`",
+    "openai-responses.json.openllmetry.testresponsesapifinishreasons-test-responses-api-tool-call-f-0.f79514": (
+        "a function without `strict`"
+    ),
+}
+"""Requests that their service took and its specification does not allow. They pass as they are."""
 
 used: set[tuple[str, str, str]] = set()
 """Rows of OVER_STRICT that were needed so far."""

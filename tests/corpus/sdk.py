@@ -90,9 +90,10 @@ def _responses(stream: bool) -> dict[str, Any]:
         Response.model_validate(answer.model_dump())
         return answer.model_dump()
     with _openai().responses.stream(**asked) as events:
-        for _ in events:
-            pass
-        return events.get_final_response().model_dump()
+        last: Any = list(events)[-1]
+        if last.type == "response.incomplete":  # `get_final_response` knows only of complete ones
+            return dict(last.response.model_dump())
+        return dict(events.get_final_response().model_dump())
 
 
 def _gemini(stream: bool) -> dict[str, Any]:

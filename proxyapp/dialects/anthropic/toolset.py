@@ -175,8 +175,11 @@ def _free_text_description(tool: Tool) -> str:
     return "\n\n".join(lines)
 
 
-def _web_search(tool: ServerTool, path: str, side: UpstreamSide) -> dict[str, Any]:
+def _web_search(tool: ServerTool, path: str, side: UpstreamSide) -> dict[str, Any] | None:
     """From Chat's `web_search_options` or Responses' `web_search`."""
+    if tool.raw.get("external_web_access") is False:
+        side.drop(path, "The provider's web search always goes out to the web; it was left out.")
+        return None
     rendered: dict[str, Any] = {"type": "web_search_20250305", "name": "web_search"}
     filters = tool.raw.get("filters") or {}
     if filters.get("allowed_domains"):
@@ -186,9 +189,8 @@ def _web_search(tool: ServerTool, path: str, side: UpstreamSide) -> dict[str, An
     place = {key: value for key, value in place.items() if value is not None}
     if place:
         rendered["user_location"] = {"type": "approximate", **place}
-    for field in ("search_context_size", "external_web_access"):
-        if tool.raw.get(field) is not None:
-            side.drop(f"{path}.{field}", "The provider's web search has no such setting.")
+    if tool.raw.get("search_context_size") is not None:
+        side.drop(f"{path}.search_context_size", "The provider's web search has no such setting.")
     return rendered
 
 
@@ -200,7 +202,7 @@ def _code_execution(tool: ServerTool, path: str, side: UpstreamSide) -> dict[str
     return {"type": "code_execution_20250825", "name": "code_execution"}
 
 
-_HOSTED: dict[str, Callable[[ServerTool, str, UpstreamSide], dict[str, Any]]] = {
+_HOSTED: dict[str, Callable[[ServerTool, str, UpstreamSide], dict[str, Any] | None]] = {
     "web_search": _web_search,
     "web_search_preview": _web_search,
     "code_execution": _code_execution,

@@ -11,6 +11,7 @@ from typing import Any
 from proxyapp.dialects import naming, proofs
 from proxyapp.dialects.anthropic import arguments
 from proxyapp.dialects.anthropic.tables import CALL_ID_LIMIT, FAMILY, NAME
+from proxyapp.dialects.anthropic.toolset import qualified
 from proxyapp.dialects.contract import ClientSide
 from proxyapp.ir import parts as p
 from proxyapp.ir.request import Request
@@ -38,7 +39,8 @@ class AnswerWriter:
         if not call_id or call_id in self._ids:
             call_id = f"toolu_{self.side.new_id()}"
         self._ids.add(call_id)
-        return {"type": "tool_use", "id": call_id, "name": part.name, "input": {}, **part.meta.get(NAME, {})}
+        name = qualified(part.name, part.namespace)
+        return {"type": "tool_use", "id": call_id, "name": name, "input": {}, **part.meta.get(NAME, {})}
 
     def server_call_start(self, part: p.ServerCall) -> Block | None:
         """None, with a Note, for another vendor's hosted tool: the caller could not replay it."""

@@ -96,3 +96,18 @@ def as_text(data: str) -> str | None:
 
 def as_data_url(source: Source) -> str:
     return f"data:{source.mime or 'application/octet-stream'};base64,{source.data}"
+
+
+def document_text(part: Document) -> str | None:
+    """A text document as text under its title; None when it is not text."""
+    source = part.source
+    if source.kind == "text":
+        words: str | None = source.data
+    elif source.kind == "base64" and (source.mime or "").startswith("text/"):
+        words = as_text(source.data)
+    else:
+        words = None
+    if words is None:
+        return None
+    head = [line for line in (part.title and f"Document: {part.title}", part.context) if line]
+    return "\n".join([*head, words])

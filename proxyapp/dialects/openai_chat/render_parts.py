@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.dialects.openai.media import as_data_url, as_text
+from proxyapp.dialects.openai.media import as_data_url, document_text
 from proxyapp.dialects.openai.tables import BREAKPOINT_TTL
 from proxyapp.dialects.openai_chat.tables import AUDIO_FORMAT, NAME
 from proxyapp.ir import parts as p
@@ -103,21 +103,6 @@ _RENDERERS: dict[type, Callable[[PartRenderer, Any, str], list[Item]]] = {
 
 def text_item(text: str) -> Item:
     return {"type": "text", "text": text}
-
-
-def document_text(part: p.Document) -> str | None:
-    """A text document as text under its title; None when it is not text."""
-    source = part.source
-    if source.kind == "text":
-        words: str | None = source.data
-    elif source.kind == "base64" and (source.mime or "").startswith("text/"):
-        words = as_text(source.data)
-    else:
-        words = None
-    if words is None:
-        return None
-    head = [line for line in (part.title and f"Document: {part.title}", part.context) if line]
-    return "\n".join([*head, words])
 
 
 def plain(items: list[Item]) -> str | list[Item]:

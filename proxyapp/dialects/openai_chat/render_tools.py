@@ -131,7 +131,11 @@ def _web_search(tool: ServerTool, side: UpstreamSide) -> dict[str, Any]:
     """Plain web search at OpenAI's own hosts; every other hosted tool is refused, never sent as a function."""
     if tool.dialect == NAME:
         return {"web_search_options": tool.raw}
-    filtered = any(tool.raw.get(name) for name in _FILTERS)
+    if tool.optional and "search" not in side.model:  # OpenAI takes the field for its search models alone
+        side.drop(tool.path, "This upstream runs no web search; the tool was left out.")
+        return {}
+    filters = tool.raw.get("filters") or tool.raw
+    filtered = any(filters.get(name) for name in _FILTERS)
     if tool.kind != "web_search" or not side.profile.metadata or filtered:
         why = "search only some domains" if filtered else f"run the hosted tool '{tool.kind}'"
         side.refuse(tool.path or "tools", f"This upstream cannot {why}.")
