@@ -145,7 +145,14 @@ OLLAMA = _server(
     "Ollama",
     r":11434$|(^|\.)ollama\.com$",
     # A model that does not think refuses the effort ("does not support thinking").
-    Profile(reasoning_effort=False, reasoning_field="reasoning", developer_refused=True, think_tags=True),
+    # It takes images as bytes alone ("invalid image input", ollama#6753).
+    Profile(
+        reasoning_effort=False,
+        reasoning_field="reasoning",
+        developer_refused=True,
+        think_tags=True,
+        image_urls=False,
+    ),
     (r"coder|instruct|embed", {}),
     (
         r"gpt-oss|qwen3|deepseek-(r1|v3\.[1-9]|v[4-9])|magistral|glm-|kimi|minimax|thinking|nemotron",
