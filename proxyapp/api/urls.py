@@ -15,6 +15,7 @@ chat = InferenceView.as_view(dialect="openai-chat")
 messages = InferenceView.as_view(dialect="anthropic-messages")
 responses = InferenceView.as_view(dialect="openai-responses")
 count_messages = InferenceView.as_view(dialect="anthropic-messages", story=count)
+count_responses = InferenceView.as_view(dialect="openai-responses", story=count)
 embeddings = InferenceView.as_view(dialect="openai-chat", story=embed)
 models = ModelsView.as_view()
 gemini = GeminiView.as_view()
@@ -25,6 +26,7 @@ urlpatterns = [
     path("chat/completions", chat),
     path("v1/responses", responses),
     path("responses", responses),
+    path("v1/responses/input_tokens", count_responses),
     path("v1/messages", messages),
     path("messages", messages),
     path("v1/messages/count_tokens", count_messages),

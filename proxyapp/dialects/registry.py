@@ -16,6 +16,7 @@ from proxyapp.dialects.openai.embeddings import EMBEDDINGS as OPENAI_EMBEDDINGS
 from proxyapp.dialects.openai_chat import OPENAI_CHAT
 from proxyapp.dialects.openai_chat import media as chat_media
 from proxyapp.dialects.openai_responses import OPENAI_RESPONSES
+from proxyapp.dialects.openai_responses.counting import COUNTING as RESPONSES_COUNTING
 from proxyapp.ir.parts import Part
 from proxyapp.ir.profile import Profile
 
@@ -23,7 +24,11 @@ DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect for dialect in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, GEMINI, COZE)
 }
 
-COUNTERS: dict[str, Counting] = {ANTHROPIC.name: MESSAGES_COUNTING, GEMINI.name: GEMINI_COUNTING}
+COUNTERS: dict[str, Counting] = {
+    OPENAI_RESPONSES.name: RESPONSES_COUNTING,
+    ANTHROPIC.name: MESSAGES_COUNTING,
+    GEMINI.name: GEMINI_COUNTING,
+}
 """The dialects that can count a prompt's tokens."""
 
 EMBEDDERS: dict[str, Embedding] = {OPENAI_CHAT.name: OPENAI_EMBEDDINGS, GEMINI.name: GEMINI_EMBEDDINGS}

@@ -15,9 +15,11 @@ from proxyapp.dialects.contract import Body, Counting, Dialect, Glimpse, Peek
 from proxyapp.dialects.registry import COUNTERS, DIALECTS
 from proxyapp.engine import estimate, routing
 from proxyapp.engine.call import Call, Reply
+from proxyapp.engine.conversation import STATEFUL, Conversation
 from proxyapp.engine.core import Engine
 from proxyapp.engine.exchange import Exchange
 from proxyapp.engine.identify import identify
+from proxyapp.engine.identity import new_id
 from proxyapp.engine.operation import Operation
 from proxyapp.engine.prepare import (
     Preparation,
@@ -49,6 +51,10 @@ async def count(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     exchange.begin()
 
     body = Body(jsonio.encode(counting.generation(asked.top)))
+    if call.dialect.name in STATEFUL:
+        # What was said before is counted too; nothing of this is kept.
+        kept = Conversation(engine.store, caller.key.client_id, may_keep=False, new_id=new_id)
+        body = await kept.open(body, engine.settings.max_body_bytes)
     preparation = preparation_of(engine, call, body, plan, caller, exchange)
     questions = Questions(call, body, preparation)
     counters = tuple(takewhile(questions.has_counter, plan.targets))

@@ -125,6 +125,13 @@ def test_counting_over_an_upstream_that_does_not(served, claude):
     assert beta.input_tokens > 0
 
 
+def test_openais_sdk_counts_over_an_upstream_that_counts_and_one_that_does_not(served, chatgpt):
+    served(c="anthropic-messages", g="openai-chat").then(answer_json({"input_tokens": 12}))
+    assert chatgpt.responses.input_tokens.count(model="c", input="Hello").input_tokens == 12
+    counted = chatgpt.responses.input_tokens.count(model="g", input="Hello", instructions="Be brief.")
+    assert (counted.object, counted.input_tokens > 3) == ("response.input_tokens", True)
+
+
 def test_googles_sdk_counts_over_an_upstream_that_counts_and_one_that_does_not(served, gemini):
     served(**{"gemini_2.5_flash": "gemini", "gpt_5": "openai-chat"})
     assert gemini.models.count_tokens(model="gemini-2.5-flash", contents="How many?").total_tokens > 5
