@@ -20,6 +20,8 @@ from proxyapp.upstreams.contract import Abandoned, Outbound, Pause, Steps, Stepw
 Refusal = Callable[[Target, int, Mapping[str, str], bytes], UpstreamFault]
 """An answer of 300 or more as an error, as `attempts.Preparing.refusal`."""
 _FAREWELL_SECONDS = 10.0
+_SEEN = 4096
+"""Bytes of a stream's beginning and end that are kept to tell what it is about and whether it is over."""
 _farewells: set[asyncio.Task[None]] = set()
 """Requests that call work off; the event loop itself holds tasks by weak references only."""
 
@@ -49,6 +51,36 @@ class Collected(Answer):
         """Nothing is open any more."""
 
 
+class Watched(Answer):
+    """A stream that is called off at the upstream when it is closed before its end."""
+
+    def __init__(self, inner: Answer, call_off: Callable[[bytes, bytes], None]) -> None:
+        self.status, self.headers = inner.status, inner.headers
+        self._inner = inner
+        self._call_off: Callable[[bytes, bytes], None] | None = call_off
+        self._head = self._tail = b""
+
+    async def read(self, timeout: float) -> bytes:
+        piece = await self._inner.read(timeout)
+        if len(self._head) < _SEEN:
+            self._head += piece[:_SEEN]
+        self._tail = (self._tail + piece)[-_SEEN:]
+        return piece
+
+    async def read_all(self, timeouts: Timeouts, deadline: float) -> bytes:
+        return await self._inner.read_all(timeouts, deadline)
+
+    @property
+    def at_end(self) -> bool:
+        return self._inner.at_end
+
+    def close(self) -> None:
+        call_off, self._call_off = self._call_off, None
+        if call_off is not None and not self.at_end:
+            call_off(self._head, self._tail)
+        self._inner.close()
+
+
 async def completed(
     answer: Answer,
     outbound: Outbound,
@@ -59,9 +91,11 @@ async def completed(
 ) -> Answer:
     """`answer` itself, or where its kind needs more requests, what they brought. Raises UpstreamFault."""
     kind = kind_of(target)
-    if not isinstance(kind, Stepwise) or not _is_json(answer):
+    if not isinstance(kind, Stepwise):
         return answer
     walk = _Walk(target, refusal, transport)
+    if not _is_json(answer):
+        return Watched(answer, lambda head, tail: walk.farewell(kind.call_off(target.upstream, outbound, head, tail)))
     try:
         first = await walk.read(answer)
         return Collected(await walk.run(kind.steps(target.upstream, outbound, first)))
@@ -136,7 +170,12 @@ class _Walk:
             return
         steps.close()
         if isinstance(last, Outbound):
-            task = asyncio.ensure_future(self._send_off(last))
+            self.farewell(last)
+
+    def farewell(self, outbound: Outbound | None) -> None:
+        """Sends it without waiting for what comes back."""
+        if outbound is not None:
+            task = asyncio.ensure_future(self._send_off(outbound))
             _farewells.add(task)
             task.add_done_callback(_farewells.discard)
 

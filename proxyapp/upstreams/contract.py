@@ -118,8 +118,14 @@ class Kind(Protocol):
 
 @runtime_checkable
 class Stepwise(Protocol):
-    """A kind whose whole answers take several requests."""
+    """A kind whose answers are work of its own: whole ones take several requests, and what nobody waits for any more is
+    called off by another."""
 
     def steps(self, upstream: Upstream, outbound: Outbound, answer: bytes) -> Steps:
         """What is left to be asked after `outbound` was answered with JSON (also where a stream was asked for)."""
+        ...
+
+    def call_off(self, upstream: Upstream, outbound: Outbound, head: bytes, tail: bytes) -> Outbound | None:
+        """What to send when nobody reads the stream any more that `outbound` was answered with. `head` and `tail` are
+        its first and its last bytes so far. None: it is over, or there is nothing to call off."""
         ...

@@ -22,6 +22,8 @@ from proxyapp.upstreams.contract import Abandoned, Outbound, Pause, Steps, Upstr
 _ENDPOINT = re.compile(r"/(?:open_api/v2|v3|v1)(?:/chat(?:/.*)?)?$")
 _RUNNING = ("created", "in_progress")
 _COMPLETED = "completed"
+_OVER = tuple(b"conversation.chat." + word for word in (b"completed", b"failed", b"canceled", b"requires_action"))
+"""Events after which a stream's chat is over."""
 _TRANSIENT = (4013, 5000)
 """Codes for what may be asked again in a moment: too many requests, an internal error."""
 _TRIES = 3
@@ -90,6 +92,13 @@ class Coze:
             messages = yield from self._asked(asking.get("message/list"))
         return msgspec.json.encode({"create": Raw(answer), "retrieve": Raw(told), "messages": Raw(messages)})
 
+    def call_off(self, upstream: Upstream, outbound: Outbound, head: bytes, tail: bytes) -> Outbound | None:
+        """A bot goes on answering when its caller hangs up."""
+        chat = _begun(head)
+        if chat is None or any(mark in tail for mark in (*_OVER, b"[DONE]")):
+            return None
+        return _Asking(_root(upstream.base_url or self.default_base_url), outbound.headers, chat).cancel()
+
     def _asked(self, outbound: Outbound) -> Generator[Outbound | Pause, bytes, bytes]:
         """The answer, an object of JSON. Raises UpstreamFault when it failed too often, or for good."""
         for left in reversed(range(_TRIES)):
@@ -135,6 +144,18 @@ def _read(raw: bytes) -> _Chat | None:
         return _chat.decode(envelope.data) if envelope.code in (0, "0", None) else None
     except _UNREADABLE:
         return None
+
+
+def _begun(head: bytes) -> _Chat | None:
+    """The chat that a stream tells of first."""
+    for line in head.splitlines():
+        if line.startswith(b"data:"):
+            try:
+                chat = _chat.decode(line.removeprefix(b"data:"))
+            except _UNREADABLE:
+                return None
+            return chat if chat.id and chat.conversation_id else None
+    return None
 
 
 def _is_passing_fault(raw: bytes) -> bool:

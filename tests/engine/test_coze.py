@@ -216,6 +216,30 @@ async def test_a_chat_whose_caller_hangs_up_is_called_off(make_engine, upstream,
     assert engine.books.row.outcome == "client_closed"
 
 
+@pytest.mark.parametrize("when", ["before its first words", "while they come"])
+async def test_a_stream_whose_caller_hangs_up_is_called_off(make_engine, upstream, coze, when):
+    """A bot goes on answering, and is paid for, when its stream is cut."""
+    engine = make_engine(snapshot(upstream), keepalive_seconds=0.2)
+    cue = "endless" if when == "while they come" else "mute"
+    reply = await serve(engine, a_call("openai-chat", says(cue, stream=True)))
+    stream = aiter(reply.body)
+    assert await anext(stream)
+    reply.body.close()
+    await until(lambda: coze.canceled)
+    assert coze.canceled == list(coze.chats)
+    assert engine.books.row.outcome == "client_closed"
+
+
+@callers
+@both_forms
+async def test_an_answer_that_was_read_to_its_end_is_not_called_off(make_engine, upstream, coze, dialect, stream):
+    for words in ("hello", "quiet", "studio", "fails"):
+        engine = make_engine(snapshot(upstream))
+        await ask(engine, a_call(dialect, says(words, stream)))
+    await asyncio.sleep(0.1)
+    assert not any("/cancel" in seen.path for seen in upstream.seen)
+
+
 def as_if_whole(seen):
     """A server that does not stream: it takes the request as one without."""
     if seen.path == "/v3/chat":

@@ -7,6 +7,7 @@ What it says is its mind's (see `mind`); cues of its own, as first word of the u
     slow:<n>                        n polls until it is over (else it is over at once)
     stumbles                        the first question about the running chat fails
     never                           a chat that does not end
+    endless mute                    a stream that falls silent after its first words, or before
     quiet                           a stream without deltas: the message comes whole
     studio                          a stream without `chat.completed`, with a bare `[DONE]`
 """
@@ -113,6 +114,9 @@ class StrictCoze:
             return answer_json({"code": answer.status, "msg": answer.message}, answer.status)
         chat = Chat(str(next(self._count)), conversation, body, cue, answer, polls=_polls(cue, rest))
         self.chats[chat.id] = chat
+        if body["stream"] and cue in ("endless", "mute"):
+            most = {"endless": 6, "mute": 2}[cue]
+            return Script(200, {"content-type": "text/event-stream"}, list(_stream(chat))[:most], end="hang")
         if body["stream"]:
             return as_stream(_stream(chat), answer)
         return _envelope(data=_chat_object(chat))
@@ -159,11 +163,11 @@ class StrictCoze:
         return chat
 
 
-_OWN_CUES = {"fails", "canceled", "action", "slow", "stumbles", "never", "quiet", "studio"}
+_OWN_CUES = {"fails", "canceled", "action", "slow", "stumbles", "never", "quiet", "studio", "endless", "mute"}
 
 
 def _polls(cue: str, rest: str) -> int:
-    return {"slow": int(rest or 1), "stumbles": 1, "never": 1}.get(cue, 0)
+    return {"slow": int(rest or 1), "stumbles": 1, "never": 1, "endless": 1, "mute": 1}.get(cue, 0)
 
 
 # --- reading

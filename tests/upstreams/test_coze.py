@@ -137,3 +137,39 @@ def test_a_chat_that_is_over_is_not_called_off():
 def test_an_unreadable_answer_to_a_question_is_borne_as_a_fault():
     steps = asked_once(envelope())
     assert steps.send(b"<html>") == Pause(1.0)
+
+
+CREATED = b'event:conversation.chat.created\ndata:{"id":"9","conversation_id":"5","status":"created"}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("head", "tail"),
+    [
+        (CREATED, b""),
+        (b": hi\n\n" + CREATED.replace(b"data:", b"data: "), b'"content":"Hel'),
+        (CREATED + b"event:conversation.mess", b"event:conversation.message.completed"),
+    ],
+)
+def test_a_stream_that_is_cut_is_called_off_by_the_ids_it_began_with(head, tail):
+    assert isinstance(COZE, Stepwise)
+    last = COZE.call_off(UP, OUT, head, tail)
+    assert last is not None
+    assert (last.method, last.url) == ("POST", "https://h/v3/chat/cancel")
+    assert json.loads(last.body) == {"conversation_id": "5", "chat_id": "9"}
+
+
+@pytest.mark.parametrize(
+    ("head", "tail"),
+    [
+        (b"", b""),
+        (b'event:conversation.chat.created\ndata:{"id":"9', b""),
+        (b"data:[1]\n\n", b""),
+        (b'data:{"code":4016}\n\n', b""),
+        (CREATED, b"event:conversation.chat.completed\ndata:{}\n\n"),
+        (CREATED, b'event:done\ndata:"[DONE]"\n\n'),
+        (CREATED, b"event:conversation.chat.failed"),
+    ],
+)
+def test_what_is_over_or_has_no_ids_is_not_called_off(head, tail):
+    assert isinstance(COZE, Stepwise)
+    assert COZE.call_off(UP, OUT, head, tail) is None
