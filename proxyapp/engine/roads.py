@@ -265,8 +265,12 @@ _FACTS = frozenset({ev.Started, ev.UsageGiven, ev.Finished})
 
 
 def _is_whole(frame: Frame) -> bool:
-    """Is the last frame of a stream, which had no blank line after it, more than the first half of one?"""
-    return frame.data == b"[DONE]" or jsonio.try_object(frame.data) is not None
+    """Is the last frame of a stream, which had no blank line after it, more than the first half of one? Google tells
+    some errors without `data:`, as an object or an array."""
+    try:
+        return frame.data == b"[DONE]" or isinstance(jsonio.decode(frame.data or frame.raw), dict | list)
+    except BodyUnreadable:
+        return False
 
 
 def _parse(dialect: Dialect, raw: bytes, side: UpstreamSide) -> Response:

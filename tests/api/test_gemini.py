@@ -216,3 +216,12 @@ async def test_a_key_that_may_not_is_told_so(serve_snapshot, app, upstream):
     serve_snapshot(a_snapshot(an_upstream("up", upstream.url), key=a_key(models=("other",))))
     got = await ask(app, "POST", WHOLE, BODY, **AUTH)
     assert got.json["error"]["status"] in ("PERMISSION_DENIED", "NOT_FOUND")
+
+
+@pytest.mark.parametrize("form", [lambda error: error, lambda error: [error]], ids=["object", "array"])
+async def test_an_error_without_data_at_the_end_of_a_stream_is_told(serve_snapshot, app, upstream, form):
+    fault = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
+    upstream.then(answer_sse(chunks(said({"text": "Hello"})) + json.dumps(form(fault), indent=1).encode()))
+    serve_snapshot(over_gemini(upstream.url))
+    got = await ask(app, "POST", STREAM, BODY, **AUTH)
+    assert got.json[-1] == fault

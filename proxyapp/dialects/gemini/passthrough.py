@@ -80,25 +80,30 @@ def _unsealed(raw: Raw, side: UpstreamSide) -> Raw:
         contents = jsonio.decode(raw)
     except BodyUnreadable:
         return raw
-    if not isinstance(contents, list) or not all(isinstance(content, dict) for content in contents):
+    if not _is_sound(contents):
         return raw
     kept = []
     for content in contents:
-        parts = content.get("parts")
-        if isinstance(parts, list):
-            parts = [part for part in (_unsealed_part(part, side) for part in parts) if part is not None]
-            content = {**content, "parts": parts}
-        if parts != []:
-            kept.append(content)
-    if side.profile.signed_calls and all(isinstance(content.get("parts"), list) for content in kept):
+        parts = [part for part in (_unsealed_part(part, side) for part in content["parts"]) if part is not None]
+        if parts:
+            kept.append({**content, "parts": parts})
+    if side.profile.signed_calls:
         put_sentinels(kept, side, "contents")
     return Raw(jsonio.encode(kept))
 
 
-def _unsealed_part(part: Any, side: UpstreamSide) -> Any:
+def _is_sound(contents: Any) -> bool:
+    """Contents with parts, as they should be; of others the upstream will say what is wrong."""
+    return isinstance(contents, list) and all(
+        isinstance(content, dict)
+        and isinstance(content.get("parts"), list)
+        and all(isinstance(part, dict) for part in content["parts"])
+        for content in contents
+    )
+
+
+def _unsealed_part(part: dict[str, Any], side: UpstreamSide) -> dict[str, Any] | None:
     """The part with its own proof opened, or without a foreign one; None for a thought that is another's."""
-    if not isinstance(part, dict):
-        return part
     key = next((name for name in _SIGNATURES if isinstance(part.get(name), str)), "")
     envelope = proving.envelope_in(part.get(key)) if key else None
     if envelope is None:

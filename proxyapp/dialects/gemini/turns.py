@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from proxyapp.dialects.contract import UpstreamSide
+from proxyapp.dialects.gemini import fields
 from proxyapp.dialects.gemini.parts import UNKNOWN_TOOL, Renderer
 from proxyapp.dialects.gemini.tables import NAME, SENTINEL
 from proxyapp.dialects.gemini.toolset import qualified
@@ -201,11 +202,25 @@ def put_sentinels(contents: list[Content], side: UpstreamSide, path: str) -> Non
     stand-in goes there. Other calls of a step bear none. A turn begins where the user speaks and answers no call."""
     begins = 0
     for index, content in enumerate(contents):
-        if content.get("role") == "user" and not any("functionResponse" in part for part in content["parts"]):
+        if content.get("role") != "model" and not any(_holds(part, "functionResponse") for part in content["parts"]):
             begins = index
+    is_first = True
     for content in contents[begins:]:
-        calls = [part for part in content["parts"] if "functionCall" in part]
-        if content.get("role") == "model" and calls and not calls[0].get("thoughtSignature"):
-            calls[0]["thoughtSignature"] = SENTINEL
-            sentence = "The proof of earlier thinking is not to be had; Google's stand-in was sent in its place."
-            side.drop(path, sentence, dropped=False)
+        if content.get("role") != "model":
+            is_first = True  # what follows is another step
+            continue
+        for part in content["parts"]:
+            if is_first and _holds(part, "functionCall"):
+                is_first = False
+                _stand_in(part, side, path)
+
+
+def _holds(part: Part, name: str) -> bool:
+    return fields.pick(part, name) is not None
+
+
+def _stand_in(call: Part, side: UpstreamSide, path: str) -> None:
+    if not fields.pick(call, "thoughtSignature"):
+        call["thoughtSignature"] = SENTINEL
+        sentence = "The proof of earlier thinking is not to be had; Google's stand-in was sent in its place."
+        side.drop(path, sentence, dropped=False)
