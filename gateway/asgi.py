@@ -39,9 +39,14 @@ async def application(
     elif scope["type"] == "lifespan":
         await _lifespan(receive, send)
     else:
-        # A WebSocket: refused at once, so that clients which try one first fall back to plain HTTP.
+        # A WebSocket: refused at once, so that clients which try one first fall back to plain HTTP. Our own server
+        # hands the handshake on as a plain GET, which `proxyapp.api.base` answers with the same 426.
         await receive()
-        await send({"type": "websocket.close", "code": 1008})
+        if "websocket.http.response" in scope.get("extensions", {}):
+            await send({"type": "websocket.http.response.start", "status": 426, "headers": []})
+            await send({"type": "websocket.http.response.body", "body": b""})
+        else:
+            await send({"type": "websocket.close", "code": 1008})
 
 
 async def _lifespan(

@@ -17,6 +17,7 @@
       BodyTooSlow             408  a request body that stopped coming
       BodyTooLarge            413
       MediaTypeRefused        415  a compressed request body
+      WebSocketRefused        426  a WebSocket where plain HTTP is spoken
       LimitReached            429  a limit or budget of the gateway, with retry_after
       InternalError           500  a fault of ours
       StoreAway               503  kept answers cannot be read now
@@ -159,6 +160,12 @@ class MediaTypeRefused(GatewayError):
     """A compressed request body; those are not inflated."""
 
     status, code = 415, "unsupported_media_type"
+
+
+class WebSocketRefused(GatewayError):
+    """A caller tried a WebSocket. On this status Codex goes on over HTTP at once."""
+
+    status, code = 426, "websocket_not_offered"
 
 
 class LimitReached(GatewayError):

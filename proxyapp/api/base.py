@@ -22,7 +22,7 @@ from proxyapp.dialects.contract import Dialect
 from proxyapp.dialects.registry import DIALECTS
 from proxyapp.engine.call import Reply
 from proxyapp.engine.identity import new_request_id
-from proxyapp.errors import BadRequest, GatewayError, InternalError, MethodNotAllowed, PathNotFound
+from proxyapp.errors import BadRequest, GatewayError, InternalError, MethodNotAllowed, PathNotFound, WebSocketRefused
 
 logger = logging.getLogger("dragoman.api")
 Handler = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
@@ -67,7 +67,9 @@ class AsyncAPIView(APIView):
         return cors.preflight(self.incoming)
 
     async def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
-        error = MethodNotAllowed(f"{request.method} is not offered at {request.path}.")
+        error: GatewayError = MethodNotAllowed(f"{request.method} is not offered at {request.path}.")
+        if "sec-websocket-key" in self.incoming:
+            error = WebSocketRefused("WebSockets are not offered; send the request by POST.")
         response = error_response(dialect_for(request.path, self.incoming), error, self.request_id)
         response["allow"] = ", ".join(self.allowed_methods)
         return response

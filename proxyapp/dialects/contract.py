@@ -105,6 +105,8 @@ class UpstreamSide(Struct, kw_only=True):
     """Wire name of the tool whose input *is* the answer (structured output by a forced tool)."""
     caller: str = ""
     """Name of the client who asks, for upstreams that keep their users apart (Coze)."""
+    without_proofs: bool = False
+    """The upstream could not read the reasoning proofs of this body: `patch` leaves them out."""
     query: dict[str, str] = field(default_factory=dict)
     """Filled by render_request where a part of the request travels in the address (Coze's `conversation_id`)."""
 

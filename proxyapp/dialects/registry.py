@@ -16,6 +16,7 @@ from proxyapp.dialects.openai.embeddings import EMBEDDINGS as OPENAI_EMBEDDINGS
 from proxyapp.dialects.openai_chat import OPENAI_CHAT
 from proxyapp.dialects.openai_chat import media as chat_media
 from proxyapp.dialects.openai_responses import OPENAI_RESPONSES
+from proxyapp.dialects.openai_responses import render_parts as responses_media
 from proxyapp.dialects.openai_responses.counting import COUNTING as RESPONSES_COUNTING
 from proxyapp.ir.parts import Part
 from proxyapp.ir.profile import Profile
@@ -36,6 +37,7 @@ EMBEDDERS: dict[str, Embedding] = {OPENAI_CHAT.name: OPENAI_EMBEDDINGS, GEMINI.n
 
 NEEDS_BYTES: dict[str, Callable[[Part, Profile], bool]] = {
     OPENAI_CHAT.name: chat_media.needs_bytes,
+    OPENAI_RESPONSES.name: responses_media.needs_bytes,
     GEMINI.name: gemini_media.needs_bytes,
 }
 """Upstream dialects that do not load every medium from an address: does this part, which stands at one, have to be

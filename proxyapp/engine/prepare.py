@@ -126,6 +126,7 @@ class Preparation:
         side = self.upstream_side(kind, target, credential)
         if dialect is self._call.dialect:
             watch, body = self.recollection.watches, self._body
+            side.without_proofs = self.recollection.passes()
             if self.conversation is not None:
                 body = self.conversation.for_upstream(body, side)
             rename = self._call.headers.get("user-agent", "").startswith(COMPARING)

@@ -28,7 +28,7 @@ class Recollection:
         self._lasting = lasting
         self._memories: Found = {}
         self._has_looked = False
-        self._is_stripped = self._was_enriched = False
+        self._is_stripped = self._may_strip = False
         self._has_thread = False
         self.watches = False
         """There is a choice of accounts: whose proofs a pass-through answer bears is noted."""
@@ -68,15 +68,20 @@ class Recollection:
 
     def enrich(self, request: Request, side: UpstreamSide) -> Request:
         """The request as it may go to this upstream."""
-        self._was_enriched = True
+        self._may_strip = True
         if self._is_stripped:
             return without_proofs(request)
         return with_memories(request, self._memories, side)
 
+    def passes(self) -> bool:
+        """The caller's own body goes to an upstream of its dialect. True: without the proofs in it."""
+        self._may_strip = True
+        return self._is_stripped
+
     def strips(self, error: UpstreamFault) -> bool:
         """True once, when an upstream cannot read the proofs that it got: the next try goes without any."""
         refused = isinstance(error, UpstreamRefused) and error.upstream_code in _REFUSED
-        if not refused or self._is_stripped or not self._was_enriched:
+        if not refused or self._is_stripped or not self._may_strip:
             return False
         self._is_stripped = True
         return True

@@ -48,6 +48,9 @@ def _item(item: dict[str, Any], side: UpstreamSide, *, stores: bool) -> dict[str
 
 
 def _reasoning(item: dict[str, Any], side: UpstreamSide, *, stores: bool) -> dict[str, Any] | None:
+    if side.without_proofs:
+        side.drop("input", "The upstream could not read earlier reasoning; it was sent without.")
+        return None
     proof = item.get("encrypted_content")
     if isinstance(proof, str) and is_sealed(proof):
         own = side.sealer.unwrap(proof, family=FAMILY, group=side.profile.model_group, account=side.account)

@@ -12,8 +12,14 @@ from proxyapp.dialects.openai.media import as_data_url, document_text
 from proxyapp.dialects.openai.tables import BREAKPOINT_TTL
 from proxyapp.dialects.openai_responses.tables import NAME
 from proxyapp.ir import parts as p
+from proxyapp.ir.profile import Profile
 
 Content = dict[str, Any]
+
+
+def needs_bytes(part: p.Part, profile: Profile) -> bool:
+    """Images and documents have a form with an address; some servers that copy the API load no images."""
+    return isinstance(part, p.Image) and not profile.image_urls
 
 
 class PartRenderer(Struct):
