@@ -84,10 +84,10 @@ class Azure(OpenAI):
     name = "azure"
 
     def dialect(self, upstream: Upstream, caller: str) -> str:
-        """As OpenAI; an address that names one deployment, or Foundry's own, is Chat's unless `api` says otherwise."""
+        """As OpenAI where the address is of the v1 form; others are Chat's unless `api` says otherwise: many versions
+        and models there have no Responses."""
         place = place_of(upstream.base_url or "", upstream.api_version)
-        only_chat = place.deployment or place.style is Style.INFERENCE
-        return super().dialect(upstream, "" if only_chat else caller)
+        return super().dialect(upstream, caller if place.style is Style.V1 else "")
 
     def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
         return self._address(upstream, model, PATHS[dialect])

@@ -119,3 +119,26 @@ async def test_an_answer_cut_by_the_filter_says_so_in_both_dialects(make_engine,
     assert chat.json["choices"][0]["finish_reason"] == "content_filter"
     messages = await ask(make_engine(azure(upstream)), a_call("anthropic-messages", a_body()))
     assert messages.json["stop_reason"] == "refusal"
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "anthropic-messages"])
+@pytest.mark.parametrize("version", [None, "2025-03-01-preview"], ids=["v1", "dated"])
+async def test_responses_are_asked_for_at_the_resource_with_the_deployment_as_model(
+    make_engine, upstream, dialect, version
+):
+    text = {"type": "output_text", "text": "Hi", "annotations": [], "logprobs": []}
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [text]}
+    usage = {"input_tokens": 9, "output_tokens": 4, "total_tokens": 13}
+    head = {"id": "resp_1", "object": "response", "created_at": 1, "model": "gpt-5", "status": "completed"}
+    answer = {**head, "error": None, "output": [item], "usage": usage}
+    upstream.then(answer_json(answer))
+    snapshot = azure(upstream, base_url=upstream.url, api_version=version, api="responses")
+    body = {"model": "m", "input": "hi"} if dialect == "openai-responses" else a_body()
+    outcome = await ask(make_engine(snapshot), a_call(dialect, body))
+    assert outcome.status == 200, outcome.raw
+    assert b"Hi" in outcome.raw
+    path = "/openai/v1/responses" if version is None else f"/openai/responses?api-version={version}"
+    assert upstream.last.path == path
+    assert upstream.last.body["model"] == "m-at-az"
+    assert upstream.last.headers["api-key"] == "sk-secret-of-az"
+    assert (outcome.row.fresh_input, outcome.row.output) == (9, 4)

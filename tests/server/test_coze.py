@@ -11,7 +11,6 @@ import pytest
 from google import genai
 from google.genai import errors, types
 
-from proxyapp.dialects.registry import DIALECTS
 from tests.fakes import strict_coze
 from tests.fakes.gateway import KEY, RunningGateway
 from tests.fakes.strict_coze import BOT, LEAKS, StrictCoze
@@ -108,10 +107,9 @@ def over_responses(url: str, words: str, *, stream: bool) -> tuple[str, tuple[in
 CALLERS: dict[str, Callable[..., tuple[str, tuple[int, int]]]] = {
     "chat": over_chat,
     "messages": over_messages,
+    "responses": over_responses,
     "gemini": over_gemini,
 }
-if "openai-responses" in DIALECTS:
-    CALLERS["responses"] = over_responses
 callers = pytest.mark.parametrize("caller", CALLERS)
 forms = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 

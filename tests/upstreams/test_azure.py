@@ -94,6 +94,12 @@ def test_which_of_its_two_dialects_azure_speaks(base, api, caller, expected):
     assert AZURE.dialect(an_azure(base, api=api), caller) == expected
 
 
+def test_a_version_with_a_date_speaks_chat_unless_told_otherwise():
+    dated = an_azure(HOST, api_version="2024-10-21")
+    assert AZURE.dialect(dated, "openai-responses") == "openai-chat"
+    assert AZURE.dialect(an_azure(HOST, api_version="preview"), "openai-responses") == "openai-responses"
+
+
 def test_azure_has_no_address_of_its_own():
     with pytest.raises(NoHealthyUpstream):
         AZURE.url(an_azure(None), "m", dialect="openai-chat", stream=False)
