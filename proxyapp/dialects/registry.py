@@ -35,9 +35,16 @@ COUNTERS: dict[str, Counting] = {
 EMBEDDERS: dict[str, Embedding] = {OPENAI_CHAT.name: OPENAI_EMBEDDINGS, GEMINI.name: GEMINI_EMBEDDINGS}
 """The dialects that have words for embeddings."""
 
+
+def _unless_loaded(part: Part, profile: Profile) -> bool:
+    """All media have a form with an address; not every server that copies the dialect loads them."""
+    return not profile.image_urls
+
+
 NEEDS_BYTES: dict[str, Callable[[Part, Profile], bool]] = {
     OPENAI_CHAT.name: chat_media.needs_bytes,
     OPENAI_RESPONSES.name: responses_media.needs_bytes,
+    ANTHROPIC.name: _unless_loaded,
     GEMINI.name: gemini_media.needs_bytes,
 }
 """Upstream dialects that do not load every medium from an address: does this part, which stands at one, have to be

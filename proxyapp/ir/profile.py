@@ -54,7 +54,8 @@ class Profile(Struct, kw_only=True, frozen=True):
     """Chat servers: knows role `developer` (else it is sent as `system`)."""
     custom_tools: bool = False
     image_urls: bool = True
-    """Chat servers: load images from an address themselves."""
+    """Servers of OpenAI's and Anthropic's dialects: load images (and documents, where those may be given by address)
+    from an address themselves."""
     parallel_flag: bool = True
     """Chat servers: takes `parallel_tool_calls`."""
     user_after_tool: bool = True

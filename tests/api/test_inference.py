@@ -266,3 +266,30 @@ async def test_sound_is_served_and_a_cut_one_is_never_completed(serve_snapshot, 
     assert (cut.status, cut.raw, cut.complete) == (200, b"ID3so", False)
     assert (await ask(app, "GET", "/v1/audio/speech", **AUTH)).status == 405
     assert (await ask(app, "POST", "/v1/audio/nothing", body, **AUTH)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("/v1/responses/input_tokens", {"model": "m", "input": "hi"}, "input_tokens"),
+        ("/v1beta/models/m:countTokens", {"contents": [{"parts": [{"text": "hi"}]}]}, "totalTokens"),
+        ("/v1/models/m:embedContent", {"content": {"parts": [{"text": "hi"}]}}, "embedding"),
+        (
+            "/v1beta/models/m:batchEmbedContents",
+            {"requests": [{"model": "models/m", "content": {"parts": [{"text": "hi"}]}}]},
+            "embeddings",
+        ),
+        ("/v1/rerank", {"model": "m", "query": "q", "documents": ["a"]}, "data"),
+        ("/v1/completions", {"model": "m", "prompt": "a"}, "data"),
+    ],
+)
+async def test_what_is_not_inference_is_served_without_a_query(serve_snapshot, app, upstream, path, body, expected):
+    serve_snapshot(a_snapshot(an_upstream("up", upstream.url)))
+    data = [{"object": "embedding", "index": 0, "embedding": [1.5]}]
+    upstream.default = answer_json({"object": "list", "data": data, "usage": {"prompt_tokens": 1}})
+    got = await ask(app, "POST", path, body, **AUTH)
+    assert (got.status, expected in got.json) == (200, True)
+    assert got.headers["x-dragoman-upstream"] == "up"
+    refused = await ask(app, "POST", path, b"{", **AUTH)
+    assert refused.status == 400
+    assert (await ask(app, "POST", path, body)).status == 401

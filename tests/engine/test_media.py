@@ -123,6 +123,19 @@ async def test_nothing_is_fetched_for_an_upstream_that_loads_it_itself(make_engi
     assert second_upstream.seen == []
 
 
+async def test_a_copy_of_anthropics_server_that_loads_nothing_gets_the_bytes(make_engine, upstream, second_upstream):
+    second_upstream.then(file(PNG))
+    upstream.default = answer_json(answers.whole("anthropic-messages"))
+    snapshot = a_snapshot(an_upstream("up", upstream.url, "anthropic-messages"))
+    model = msgspec.structs.replace(snapshot.models["m"], profile={"image_urls": False})
+    engine = fetching(make_engine, msgspec.structs.replace(snapshot, models={"m": model}))
+    content = [{"type": "image_url", "image_url": {"url": f"{second_upstream.url}/a.png"}}]
+    chat_body = {"model": "m", "messages": [{"role": "user", "content": content}]}
+    await collect(await serve(engine, a_call("openai-chat", chat_body)))
+    source = upstream.last.body["messages"][0]["content"][0]["source"]
+    assert source == {"type": "base64", "media_type": "image/png", "data": base64.b64encode(PNG).decode()}
+
+
 PRIVATE = [
     "http://127.0.0.1/x",
     "http://localhost/x",
