@@ -7,12 +7,14 @@ camelCase and found in both spellings. Keys that are data (arguments, schemas' p
 from __future__ import annotations
 
 import functools
+import math
 import re
 from typing import Any
 
 from proxyapp.errors import BadRequest
 
 _UPPER = re.compile(r"[A-Z]")
+_INT64 = 2**63
 _UNDERSCORE = re.compile(r"_([a-z0-9])")
 
 
@@ -91,9 +93,9 @@ def number(source: dict[str, Any], name: str, at: str = "") -> float | None:
 def whole(source: dict[str, Any], name: str, at: str = "") -> int | None:
     """An integer; `5.0` and `"5"` count as one (protobuf JSON)."""
     value = number(source, name, at)
-    if value is None or isinstance(value, int):
-        return value
-    if not value.is_integer():
+    if value is None:
+        return None
+    if value != int(value) or abs(value) >= _INT64:
         raise wrong(join(at, name), "a whole number")
     return int(value)
 
@@ -110,5 +112,7 @@ def _of_text(value: str) -> Any:
     try:
         found = float(value)
     except ValueError:
+        return [value]
+    if not math.isfinite(found):
         return [value]
     return int(found) if found.is_integer() and "." not in value else found

@@ -75,8 +75,7 @@ def _tier(body: dict[str, Any]) -> str | None:
 def _sampling(config: dict[str, Any], request: Request) -> None:
     request.temperature = fields.number(config, "temperature", _CONFIG)
     request.top_p = fields.number(config, "topP", _CONFIG)
-    top_k = fields.number(config, "topK", _CONFIG)
-    request.top_k = None if top_k is None else int(top_k)
+    request.top_k = fields.whole(config, "topK", _CONFIG)
     request.frequency_penalty = fields.number(config, "frequencyPenalty", _CONFIG)
     request.presence_penalty = fields.number(config, "presencePenalty", _CONFIG)
     request.seed = fields.whole(config, "seed", _CONFIG)
