@@ -7,12 +7,14 @@ from proxyapp.api.gemini import GeminiView
 from proxyapp.api.health import HealthView, ReadyView
 from proxyapp.api.inference import InferenceView
 from proxyapp.api.models import ModelsView
+from proxyapp.api.responses import CancelView, InputItemsView, ResponseView
 from proxyapp.engine.counting import count
 from proxyapp.engine.embedding import embed
 from proxyapp.engine.forwarding import ENDPOINTS, forward
 
 chat = InferenceView.as_view(dialect="openai-chat")
 messages = InferenceView.as_view(dialect="anthropic-messages")
+kept, inputs, cancel = ResponseView.as_view(), InputItemsView.as_view(), CancelView.as_view()
 responses = InferenceView.as_view(dialect="openai-responses")
 count_messages = InferenceView.as_view(dialect="anthropic-messages", story=count)
 count_responses = InferenceView.as_view(dialect="openai-responses", story=count)
@@ -27,6 +29,12 @@ urlpatterns = [
     path("v1/responses", responses),
     path("responses", responses),
     path("v1/responses/input_tokens", count_responses),
+    path("v1/responses/<str:response_id>", kept),
+    path("responses/<str:response_id>", kept),
+    path("v1/responses/<str:response_id>/input_items", inputs),
+    path("responses/<str:response_id>/input_items", inputs),
+    path("v1/responses/<str:response_id>/cancel", cancel),
+    path("responses/<str:response_id>/cancel", cancel),
     path("v1/messages", messages),
     path("messages", messages),
     path("v1/messages/count_tokens", count_messages),

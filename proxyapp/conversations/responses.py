@@ -6,7 +6,7 @@ Nothing is held in a worker's memory: what one worker deleted is gone in all of 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,6 @@ from proxyapp.models.conversations import StoredItem, StoredResponse
 
 MOST_BYTES = 32 * 2**20
 """A turn larger than this is answered and not kept."""
-_UNFINISHED = "in_progress"
 _CHAIN = """
     WITH RECURSIVE chain(id, parent_id, content, depth) AS (
         SELECT id, parent_id, content, 0 FROM proxyapp_storedresponse
@@ -42,12 +41,7 @@ Json = dict[str, Any]
 log = logging.getLogger("dragoman.conversations")
 
 
-class _Content(msgspec.Struct):
-    input: list[Json]
-    response: Json
-
-
-_decode = msgspec.json.Decoder(_Content).decode
+_decode = msgspec.json.Decoder(Turn).decode
 
 
 class ResponseStore:
@@ -61,23 +55,20 @@ class ResponseStore:
 
     async def chain(self, client: int, response_id: str) -> Chain | None:
         turns = await self._run(lambda: _turns(client, response_id))
-        if turns is None:
-            return None
-        items = [item for _, turn in turns for item in _said(turn)]
-        return Chain([row for row, _ in turns], items)
+        return Chain([row for row, _ in turns], [turn for _, turn in turns]) if turns is not None else None
 
-    async def items(self, client: int, ids: Sequence[str]) -> Mapping[str, Json]:
-        found: dict[str, Json] = await self._run(lambda: _items(client, ids))
+    async def holders(self, client: int, ids: Sequence[str]) -> Sequence[Turn]:
+        found: list[Turn] = await self._run(lambda: _holders(client, ids))
         return found
 
     async def put(self, client: int, turn: Turn, after: Sequence[int]) -> bool:
-        content = jsonio.encode(_Content(turn.sent, turn.response))
+        content = jsonio.encode(turn)
         if len(content) > MOST_BYTES:
             log.warning("A response of %d bytes is too large to be kept.", len(content))
             return False
         now = timezone.now()
         row = StoredResponse(
-            digest=digest(client, turn.response_id),
+            digest=digest(client, turn.response["id"]),
             client_id=client,
             parent_id=after[-1] if after else None,
             created_at=now,
@@ -106,22 +97,14 @@ class ResponseStore:
         turns = await self._run(lambda: _turns(client, response_id))
         if not turns:
             return None
-        before = [item for _, turn in turns[:-1] for item in _said(turn)]
-        return [*before, *turns[-1][1].input]
+        before = [item for _, turn in turns[:-1] for item in turn.said()]
+        return [*before, *turns[-1][1].sent]
 
     async def _run(self, work: Any) -> Any:
         try:
             return await self._desk.run(work)
         except Away as away:
             raise StoreAway("What is kept of earlier answers cannot be read at the moment.") from away
-
-
-def _said(turn: _Content) -> Iterator[Json]:
-    """A turn as items of a conversation. What an answer broke off in the middle of was not said."""
-    yield from turn.input
-    for item in turn.response["output"]:
-        if isinstance(item, dict) and item.get("status") != _UNFINISHED:
-            yield item
 
 
 def _id_of(item: Any) -> str | None:
@@ -132,7 +115,7 @@ def _id_of(item: Any) -> str | None:
 # --- in a thread
 
 
-def _turns(client: int, response_id: str) -> list[tuple[int, _Content]] | None:
+def _turns(client: int, response_id: str) -> list[tuple[int, Turn]] | None:
     """None when it is not there, or not from its beginning."""
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
@@ -154,15 +137,12 @@ def _one(client: int, response_id: str) -> Json | None:
     return _unpacked(row.content).response if row is not None else None
 
 
-def _items(client: int, ids: Sequence[str]) -> dict[str, Json]:
+def _holders(client: int, ids: Sequence[str]) -> list[Turn]:
     wanted = [digest(client, name) for name in ids]
     rows = StoredItem.objects.filter(digest__in=wanted, response__expires_at__gt=timezone.now())
     holders = sorted(set(rows.values_list("response_id", flat=True)))
-    found: dict[str, Json] = {}
-    for content in StoredResponse.objects.filter(pk__in=holders).order_by("pk").values_list("content", flat=True):
-        items = _unpacked(content).response["output"]
-        found.update({name: item for item in items if (name := _id_of(item)) in ids})
-    return found
+    contents = StoredResponse.objects.filter(pk__in=holders).order_by("pk").values_list("content", flat=True)
+    return [_unpacked(content) for content in contents]
 
 
 def _save(row: StoredResponse, content: bytes, names: set[str], after: Sequence[int]) -> None:
@@ -187,5 +167,5 @@ def _delete(client: int, response_id: str) -> bool:
         return bool(StoredResponse.objects.filter(pk__in=rows)._raw_delete("default"))
 
 
-def _unpacked(content: Any) -> _Content:
+def _unpacked(content: Any) -> Turn:
     return _decode(zstandard.ZstdDecompressor().decompress(bytes(content), max_output_size=2 * MOST_BYTES))

@@ -7,7 +7,7 @@ that failover, isolation and upstreams without state work alike (docs/decisions,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, cast
 
 from msgspec import Raw, Struct, field
@@ -15,7 +15,8 @@ from msgspec import Raw, Struct, field
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import Body, UpstreamSide
 from proxyapp.dialects.openai_responses import state
-from proxyapp.dialects.openai_responses.tables import NAME
+from proxyapp.dialects.openai_responses.tables import FAMILY, NAME
+from proxyapp.dialects.signatures import Sealer, is_sealed
 from proxyapp.dialects.sse import FrameReader, named_frame
 from proxyapp.engine.roads import Road
 from proxyapp.errors import BadRequest, BodyTooLarge, PreviousNotFound, Unsupported
@@ -37,21 +38,31 @@ Json = dict[str, Any]
 
 
 class Turn(Struct, frozen=True):
-    """One answer to be kept."""
+    """One turn of a kept conversation."""
 
-    response_id: str
     sent: list[Json]
     """What this turn added to the conversation, each item with an id."""
     response: Json
     """As the caller got it."""
+    account: str = ""
+    group: str = ""
+    """The upstream account and model group whose the bare proofs in the answer are."""
+
+    def said(self) -> list[Json]:
+        """The turn as items. What an answer broke off in the middle of was not said."""
+        return [*self.sent, *self.output()]
+
+    def output(self) -> list[Json]:
+        given: list[Any] = self.response["output"]
+        return [item for item in given if isinstance(item, dict) and item.get("status") != "in_progress"]
 
 
 class Chain(Struct, frozen=True):
-    """A kept conversation."""
+    """A kept conversation, from its first turn."""
 
     rows: list[int] = field(default_factory=list)
-    """The store's names for its turns, from the first."""
-    items: list[Json] = field(default_factory=list)
+    """The store's names for the turns."""
+    turns: list[Turn] = field(default_factory=list)
 
 
 class Store(Protocol):
@@ -61,8 +72,8 @@ class Store(Protocol):
         """The conversation up to that answer; None when it or a turn before it is not there. Raises StoreAway."""
         ...
 
-    async def items(self, client: int, ids: Sequence[str]) -> Mapping[str, Json]:
-        """Items of kept answers by id. Raises StoreAway."""
+    async def holders(self, client: int, ids: Sequence[str]) -> Sequence[Turn]:
+        """The turns whose answers hold items of these ids. Raises StoreAway."""
         ...
 
     async def put(self, client: int, turn: Turn, after: Sequence[int]) -> bool:
@@ -73,13 +84,18 @@ class Store(Protocol):
 class Conversation:
     """The state that one request asks for. Does nothing unless `open` was called."""
 
-    def __init__(self, store: Store | None, client: int, *, may_keep: bool, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, store: Store | None, client: int, sealer: Sealer, *, may_keep: bool, new_id: Callable[[], str]
+    ) -> None:
         self._store = store
         self._client = client
+        self._sealer = sealer
         self._may_keep = may_keep
         self._new_id = new_id
         self._keeps = False
-        self._chain = Chain()
+        self._rows: list[int] = []
+        self._before: list[Json] = []
+        """What was said before this turn."""
         self._sent: Any = None
         self._echo: dict[str, Raw] | None = None
         self.has_rewritten = False
@@ -97,7 +113,7 @@ class Conversation:
             return body
         self._keeps = wants and self._may_keep and self._store is not None
         if previous:
-            self._chain = await self._find(previous)
+            await self._find(previous)
         top = {name: value for name, value in body.top.items() if name != "previous_response_id"}
         await self._read_input(body, top)
         top["store"] = Raw(b"false")
@@ -108,11 +124,23 @@ class Conversation:
             raise BodyTooLarge(f"With what was said before, the request is larger than {most_bytes // 2**20} MB.")
         return Body(made)
 
-    async def _find(self, previous: str) -> Chain:
+    async def _find(self, previous: str) -> None:
         chain = await self._store.chain(self._client, previous) if self._store is not None else None
         if chain is None:
             raise PreviousNotFound(f"Previous response with id '{previous}' not found.", param="previous_response_id")
-        return chain
+        self._rows = chain.rows
+        self._before = [item for turn in chain.turns for item in [*turn.sent, *self._sealed(turn)]]
+
+    def _sealed(self, turn: Turn) -> list[Json]:
+        """An answer's items with their proofs in envelopes that name the owner: they go back to whoever made them."""
+        return [self._sealed_item(item, turn) for item in turn.output()]
+
+    def _sealed_item(self, item: Json, turn: Turn) -> Json:
+        proof = item.get("encrypted_content")
+        if item.get("type") != "reasoning" or not isinstance(proof, str) or is_sealed(proof) or not turn.account:
+            return item
+        sealed = self._sealer.seal(proof, family=FAMILY, group=turn.group, account=turn.account)
+        return {**item, "encrypted_content": sealed}
 
     async def _read_input(self, body: Body, top: dict[str, Raw]) -> None:
         """Puts the whole conversation into `top`, and keeps what this turn adds to it."""
@@ -120,18 +148,19 @@ class Conversation:
         items: list[Json] = state.with_history({"input": given}, [])["input"]
         resolved = await self._resolved(items)
         self._sent = resolved
-        if self._chain.items or resolved is not items:
-            top["input"] = _raw([*self._chain.items, *resolved])
+        if self._before or resolved is not items:
+            top["input"] = _raw([*self._before, *resolved])
 
     async def _resolved(self, items: list[Json]) -> list[Json]:
         """References replaced by what they name. Raises BadRequest for one that names nothing here."""
         named = {str(item.get("id")): number for number, item in enumerate(items) if _is_reference(item)}
         if not named:
             return items
-        found: dict[str, Json] = {str(item.get("id")): item for item in self._chain.items if item.get("id") in named}
+        found = _by_id(self._before, named)
         missing = [name for name in named if name not in found]
         if missing and self._store is not None:
-            found.update(await self._store.items(self._client, missing))
+            for turn in await self._store.holders(self._client, missing):
+                found.update(_by_id(self._sealed(turn), missing))
         for name, number in named.items():
             if name not in found:
                 raise BadRequest(
@@ -188,7 +217,7 @@ class Conversation:
         except BadRequest:
             return response
 
-    async def settle(self, last: bytes) -> bytes:
+    async def settle(self, last: bytes, side: UpstreamSide) -> bytes:
         """Keeps the answer that ends with these bytes, and gives the bytes, which say so if it could not be kept.
         Raises nothing. An answer that broke off without its own end is not kept."""
         if not self._keeps or self._store is None or self._echo is None:
@@ -197,8 +226,8 @@ class Conversation:
         if response is None or not isinstance(response.get("id"), str):
             return last
         sent = state.input_items({"input": self._sent}, self._new_id)
-        turn = Turn(response["id"], sent, response)
-        if await self._store.put(self._client, turn, self._chain.rows):
+        turn = Turn(sent, response, side.account, side.profile.model_group)
+        if await self._store.put(self._client, turn, self._rows):
             return last
         self._echo["store"] = _raw(False)
         return self.shape(last)
@@ -228,6 +257,10 @@ class _Shaped:
 
     def fail(self, error: Any) -> bytes:
         return self._shape(self._road.fail(error))
+
+
+def _by_id(items: Sequence[Json], names: Collection[str]) -> dict[str, Json]:
+    return {str(item["id"]): item for item in items if item.get("id") in names}
 
 
 def _is_reference(item: Json) -> bool:

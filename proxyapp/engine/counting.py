@@ -53,7 +53,7 @@ async def count(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     body = Body(jsonio.encode(counting.generation(asked.top)))
     if call.dialect.name in STATEFUL:
         # What was said before is counted too; nothing of this is kept.
-        kept = Conversation(engine.store, caller.key.client_id, may_keep=False, new_id=new_id)
+        kept = Conversation(engine.store, caller.key.client_id, engine.sealer, may_keep=False, new_id=new_id)
         body = await kept.open(body, engine.settings.max_body_bytes)
     preparation = preparation_of(engine, call, body, plan, caller, exchange)
     questions = Questions(call, body, preparation)

@@ -160,7 +160,6 @@ class ForwardRoad:
         self.notes = Notes()
         self.glimpse = Glimpse()
         self.found: Found = {}
-        self.account = ""
         self.has_content = self.is_done = False
         self.error: UpstreamFault | None = None
         self.is_plain = False

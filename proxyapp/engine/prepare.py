@@ -63,6 +63,8 @@ class Preparation:
         """What the caller wants kept, or has kept; None for dialects without state."""
         self._factors = factors or {}
         self._media = Media(fetcher)
+        self._side: UpstreamSide | None = None
+        """Of the latest attempt."""
         self._now = int(time.time())
         self._parsed: Request | None = None
         self._unread = Notes()
@@ -123,10 +125,10 @@ class Preparation:
     def _road(self, target: Target, credential: Credential | None) -> Road:
         kind = kind_of(target)
         dialect = self._dialect_of(target)
-        side = self.upstream_side(kind, target, credential)
+        side = self._side = self.upstream_side(kind, target, credential)
         if dialect is self._call.dialect:
             watch, body = self.recollection.watches, self._body
-            side.without_proofs = self.recollection.passes()
+            side.without_proofs = self.recollection.passes(body)
             if self.conversation is not None:
                 body = self.conversation.for_upstream(body, side)
             rename = self._call.headers.get("user-agent", "").startswith(COMPARING)
@@ -175,9 +177,11 @@ class Preparation:
 
     async def settle(self, road: Road, last: bytes) -> bytes:
         """An answer is complete: what later requests will need of it is safe before `last` goes out."""
-        if road.error is None:
-            await self.recollection.keep(road)
-        return await self.conversation.settle(last) if self.conversation is not None else last
+        if self._side is not None and road.error is None:
+            await self.recollection.keep(road, self._side.account)
+        if self._side is not None and self.conversation is not None:
+            return await self.conversation.settle(last, self._side)
+        return last
 
     def error_event(self, error: GatewayError) -> bytes:
         """The caller's error event, for a stream that never had content."""

@@ -5,6 +5,7 @@ The bridge between a request and the worker's `Memory`: reasoning proofs by tool
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from proxyapp.dialects.contract import Body, UpstreamSide
@@ -15,8 +16,13 @@ from proxyapp.engine.routing import Plan
 from proxyapp.errors import GatewayError, ThreadNotFound, UpstreamFault, UpstreamRefused
 from proxyapp.ir.request import Request
 
-_REFUSED = ("invalid_encrypted_content",)
-"""The upstream's word for a proof that it cannot read (corner case 190)."""
+_CODE = "invalid_encrypted_content"
+"""OpenAI's word for a proof that it cannot read (corner case 190)."""
+_WORDS = re.compile(
+    r"invalid `?(signature|data)`? in `?(redacted_)?thinking`? block|thought signature is not valid", re.I
+)
+"""Anthropic's and Gemini's. Heeded on translated roads: the caller of one did not choose the proofs that were sent. A
+caller who speaks the upstream's dialect hears them as they are."""
 
 
 class Recollection:
@@ -28,7 +34,7 @@ class Recollection:
         self._lasting = lasting
         self._memories: Found = {}
         self._has_looked = False
-        self._is_stripped = self._may_strip = False
+        self._is_stripped = self._can_strip = self._is_translated = False
         self._has_thread = False
         self.watches = False
         """There is a choice of accounts: whose proofs a pass-through answer bears is noted."""
@@ -68,28 +74,30 @@ class Recollection:
 
     def enrich(self, request: Request, side: UpstreamSide) -> Request:
         """The request as it may go to this upstream."""
-        self._may_strip = True
+        self._can_strip = self._is_translated = True
         if self._is_stripped:
             return without_proofs(request)
         return with_memories(request, self._memories, side)
 
-    def passes(self) -> bool:
+    def passes(self, body: Body) -> bool:
         """The caller's own body goes to an upstream of its dialect. True: without the proofs in it."""
-        self._may_strip = True
+        self._is_translated = False
+        self._can_strip = b"encrypted_content" in body.raw
         return self._is_stripped
 
     def strips(self, error: UpstreamFault) -> bool:
         """True once, when an upstream cannot read the proofs that it got: the next try goes without any."""
-        refused = isinstance(error, UpstreamRefused) and error.upstream_code in _REFUSED
-        if not refused or self._is_stripped or not self._may_strip:
+        if not isinstance(error, UpstreamRefused) or self._is_stripped or not self._can_strip:
+            return False
+        if error.upstream_code != _CODE and not (self._is_translated and _WORDS.search(error.message)):
             return False
         self._is_stripped = True
         return True
 
-    async def keep(self, road: Road) -> None:
-        """Remembers the proofs of an answer that is complete, and who holds its thread."""
+    async def keep(self, road: Road, account: str) -> None:
+        """Remembers the proofs of an answer that is complete, and that `account` holds its thread."""
         found = road.found
         if self._has_thread and not road.translated and road.glimpse.id:
-            found = {**found, **threads.held_by(road.glimpse.id, road.account)}
+            found = {**found, **threads.held_by(road.glimpse.id, account)}
         if found:
             await self._memory.keep(self._client, found, lasting=self._lasting)

@@ -49,8 +49,6 @@ class Road(WholeRoad, Protocol):
     """The answer is complete."""
     error: UpstreamFault | None
     """The stream failed. `feed` and `close` return what came before it; say it with `fail`."""
-    account: str
-    """Who answers."""
     found: Found
     """The reasoning proofs before the answer's tool calls, as far as they were seen."""
 
@@ -95,7 +93,6 @@ class PassThrough:
         self.has_content = self.is_done = False
         self.error: UpstreamFault | None = None
         self.found: Found = {}
-        self.account = side.account
         self._watch = watch
         self._dialect = dialect
         self._side = side
@@ -199,7 +196,6 @@ class Translation:
         self.error: UpstreamFault | None = None
         self._gatherer = Gatherer()
         self.found = self._gatherer.found
-        self.account = self._side.account
         self._frames = FrameReader(max_event)
         self._decoder = self._upstream.decoder(self._side)
         self._encoder = self._client.encoder(request, self._client_side)

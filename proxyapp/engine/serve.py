@@ -82,7 +82,9 @@ async def generate(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     exchange.on_finish(engine.limiter.admit(caller.key))
     exchange.begin()
 
-    conversation = Conversation(engine.store, caller.key.client_id, may_keep=exchange.bodies != "none", new_id=new_id)
+    conversation = Conversation(
+        engine.store, caller.key.client_id, engine.sealer, may_keep=exchange.bodies != "none", new_id=new_id
+    )
     if call.dialect.name in STATEFUL:
         body = await conversation.open(body, engine.settings.max_body_bytes)
     preparation = preparation_of(engine, call, body, plan, caller, exchange)

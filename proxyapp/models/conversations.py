@@ -40,7 +40,7 @@ class StoredResponse(models.Model):
     expires_at = models.DateTimeField()
     """Moves on with every turn that follows."""
     content = models.BinaryField()
-    """`{"input": items that this turn added, "response": the answer as the caller got it}`, compressed."""
+    """An `engine.conversation.Turn`: what was sent, and the answer as the caller got it; compressed."""
 
     class Meta:
         verbose_name = "stored response"

@@ -25,6 +25,8 @@ from proxyapp.models import StoredItem, StoredResponse
 
 ALICE, BOB = 1, 2
 MB = 2**20
+SEALER = Sealer(b"k" * 32)
+SIDE = UpstreamSide(profile=Profile(model_group="openai"), sealer=SEALER, account="up/main")
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def an_answer(name: str, *output: dict[str, Any], **more: Any) -> dict[str, Any]
 
 
 def a_conversation(store, client: int = ALICE, *, may_keep: bool = True) -> Conversation:
-    return Conversation(store, client, may_keep=may_keep, new_id=numbered())
+    return Conversation(store, client, SEALER, may_keep=may_keep, new_id=numbered())
 
 
 async def opened(one: Conversation, most: int = 64 * MB, /, **body: Any) -> dict[str, Any]:
@@ -62,7 +64,7 @@ async def say(store, words: Any, answer: dict[str, Any], previous: str | None = 
     """One turn; what the upstream would have been sent."""
     conversation = a_conversation(store, client)
     sent = await opened(conversation, input=words, previous_response_id=previous, **more)
-    given = await conversation.settle(conversation.shape(json.dumps(answer).encode()))
+    given = await conversation.settle(conversation.shape(json.dumps(answer).encode()), SIDE)
     return sent, json.loads(given)
 
 
@@ -125,7 +127,7 @@ async def test_nobody_else_finds_an_answer(store, client):
     await say(store, "my secret", an_answer("resp_1", a_message("kept")))
     assert await store.get(client, "resp_1") is None
     assert await store.inputs(client, "resp_1") is None
-    assert await store.items(client, ["msg_a"]) == {}
+    assert await store.holders(client, ["msg_a"]) == []
     assert not await store.delete(client, "resp_1")
     with pytest.raises(PreviousNotFound, match="resp_1"):
         await opened(a_conversation(store, client), input="x", previous_response_id="resp_1")
@@ -188,7 +190,7 @@ async def test_what_is_over_is_gone_and_a_conversation_lives_as_long_as_its_last
     assert ends[0] == ends[1] > timezone.now() + timedelta(days=29)
     await StoredResponse.objects.aupdate(expires_at=timezone.now() - timedelta(seconds=1))
     assert await store.get(ALICE, "resp_2") is None
-    assert await store.items(ALICE, ["msg_a"]) == {}
+    assert await store.holders(ALICE, ["msg_a"]) == []
     with pytest.raises(PreviousNotFound):
         await opened(a_conversation(store), input="x", previous_response_id="resp_2")
     assert await sync_to_async(prune_kept)(timezone.now(), pause=lambda _: None) == 2
@@ -205,7 +207,9 @@ async def test_what_is_not_to_be_kept_is_not_kept_and_the_answer_says_so(store, 
     conversation = a_conversation(store, may_keep=may_keep)
     sent = await opened(conversation, input="x", **body)
     assert sent["store"] is False
-    given = await conversation.settle(conversation.shape(json.dumps(an_answer("resp_1", a_message("x"))).encode()))
+    given = await conversation.settle(
+        conversation.shape(json.dumps(an_answer("resp_1", a_message("x"))).encode()), SIDE
+    )
     assert json.loads(given)["store"] is False
     assert await StoredResponse.objects.acount() == 0
 
@@ -323,7 +327,7 @@ async def test_streams_are_kept_by_their_last_event_and_say_so_in_the_first(stor
     await opened(conversation, input="x", previous_response_id="resp_1", stream=True)
     frames = a_stream(an_answer("resp_2", a_message("y"), status=status), end, named)
     given = [conversation.shape(frame) for frame in frames]
-    assert await conversation.settle(given[-1]) == given[-1]
+    assert await conversation.settle(given[-1], SIDE) == given[-1]
     assert given[1] == frames[1]
     for frame in (given[0], given[2]):
         told = json.loads(frame.rpartition(b"data: ")[2])["response"]
@@ -335,7 +339,7 @@ async def test_a_stream_that_ends_otherwise_is_not_kept(store):
     conversation = a_conversation(store)
     await opened(conversation, input="x", stream=True)
     last = b'event: error\ndata: {"type":"error","message":"no"}\n\n'
-    assert await conversation.settle(conversation.shape(last)) == last
+    assert await conversation.settle(conversation.shape(last), SIDE) == last
     assert await StoredResponse.objects.acount() == 0
 
 
@@ -354,7 +358,7 @@ async def test_what_cannot_be_read_is_left_as_it_is(store, broken):
     conversation = a_conversation(store)
     await opened(conversation, input="x")
     assert conversation.shape(broken) == broken
-    assert await conversation.settle(broken) == broken
+    assert await conversation.settle(broken, SIDE) == broken
 
 
 # --- towards the upstream

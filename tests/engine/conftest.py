@@ -23,7 +23,11 @@ from proxyapp.engine.transport import Transport
 from tests.fakes.upstream import ScriptedUpstream
 
 KEY = "sk-dg-alice-0123456789abcdefghijklmnopqrstuvwxyz"
-PATHS = {"openai-chat": "/v1/chat/completions", "anthropic-messages": "/v1/messages"}
+PATHS = {
+    "openai-chat": "/v1/chat/completions",
+    "anthropic-messages": "/v1/messages",
+    "openai-responses": "/v1/responses",
+}
 KINDS = {"openai-chat": "openai_compatible", "anthropic-messages": "anthropic"}
 
 

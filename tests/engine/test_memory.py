@@ -20,7 +20,7 @@ from proxyapp.ir.request import Request, Turn
 from proxyapp.ir.response import Finish, FinishKind, Response
 from tests.engine.conftest import a_call, a_key, a_snapshot, an_upstream, collect
 from tests.fakes.answers import event
-from tests.fakes.upstream import Script, Seen, answer_json, answer_sse
+from tests.fakes.upstream import Script, answer_json, answer_sse
 
 CHAT, MESSAGES = "openai-chat", "anthropic-messages"
 THINKING = {"type": "thinking", "thinking": "Paris, then.", "signature": "c2lnbmF0dXJl" * 5}
@@ -240,21 +240,38 @@ async def test_targets_of_one_priority_are_ordered_by_the_proofs_owner(make_engi
 
 
 @streams
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "messages.1.content.0: Invalid `signature` in `thinking` block", "code": None},
+        {"message": "messages.1: Invalid `data` in `redacted_thinking` block", "code": None},
+        {"message": "cannot be verified", "code": "invalid_encrypted_content"},
+    ],
+)
 async def test_xl_190_a_proof_that_the_upstream_cannot_read_is_left_out_and_sent_again_once(
-    make_engine, upstream, stream
+    make_engine, upstream, stream, error
 ):
     engine = make_engine(a_snapshot(an_upstream("up", upstream.url, MESSAGES)))
     turn = await first_turn(engine, upstream)
-
-    def refuse(seen: Seen) -> Script:
-        error = {"type": "invalid_request_error", "message": "cannot be verified", "code": "invalid_encrypted_content"}
-        return answer_json({"type": "error", "error": error, **error}, 400)
-
-    upstream.then(refuse, said(calling({"type": "text", "text": "Done."}, ids=()), stream))
+    no = answer_json({"type": "error", "error": {"type": "invalid_request_error", **error}, **error}, 400)
+    upstream.then(no, said(calling({"type": "text", "text": "Done."}, ids=()), stream))
     reply = await serve(engine, a_call(CHAT, asked(history(turn), stream)))
-    raw = await collect(reply)
-    assert b"Done." in raw
+    assert b"Done." in await collect(reply)
     assert [THINKING["signature"].encode() in seen.raw for seen in upstream.seen[-2:]] == [True, False]
+    upstream.default = no
+    upstream.seen.clear()
+    assert (await serve(engine, a_call(CHAT, asked(history(turn))))).status == 400
+    assert len(upstream.seen) == 2, "once is enough"
+
+
+async def test_a_caller_of_the_upstreams_own_dialect_hears_of_its_proofs_itself(make_engine, upstream):
+    words = "messages.1.content.0: Invalid `signature` in `thinking` block"
+    upstream.default = answer_json({"type": "error", "error": {"type": "invalid_request_error", "message": words}}, 400)
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url, MESSAGES)))
+    turns = [QUESTION, {"role": "assistant", "content": calling(THINKING)["content"]}, QUESTION]
+    reply = await serve(engine, a_call(MESSAGES, {"model": "m", "max_tokens": 9, "messages": turns}))
+    assert (reply.status, json.loads(await collect(reply))["error"]["message"]) == (400, words)
+    assert len(upstream.seen) == 1
 
 
 # --- the pieces
