@@ -162,7 +162,7 @@ async def _try_once(
     await preparation.recall(target)
     road = preparation.road(target, credential)
     exchange.notes, exchange.dropped, exchange.weight = road.notes, road.notes.header(), road.weight
-    if road.translated:
+    if road.translated or exchange.is_rewritten:
         exchange.upstream_request.add(road.body)
     outbound = preparation.outbound(road, target, credential, stream=stream)
     began = exchange.clock()

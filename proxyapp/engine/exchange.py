@@ -74,6 +74,8 @@ class Exchange:
         self.glimpse = Glimpse()
         self.status = 0
         self._on_finish: list[Callable[[], None]] = []
+        self.is_rewritten = False
+        """What the upstream gets differs from what came even where nothing is translated: both are kept."""
         self.settle: Callable[[Road, bytes], Awaitable[bytes]] = _as_it_is
         """What must be safe before the last bytes of an answer go out; gives those bytes. Raises nothing."""
         self._begun = False

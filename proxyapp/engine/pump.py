@@ -143,7 +143,7 @@ class Pump:
         exchange, road = self._exchange, self._road
         if exchange.first_byte is None:
             exchange.first_byte = exchange.clock()
-        if road.translated:
+        if road.translated or exchange.is_rewritten:
             exchange.client_answer.add(out)
         if road.is_done:
             self._over = True

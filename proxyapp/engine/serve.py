@@ -87,6 +87,7 @@ async def generate(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     )
     if call.dialect.name in STATEFUL:
         body = await conversation.open(body, engine.settings.max_body_bytes)
+        exchange.is_rewritten = conversation.has_rewritten
     preparation = preparation_of(engine, call, body, plan, caller, exchange)
     preparation.conversation = conversation
     exchange.settle = preparation.settle

@@ -156,3 +156,19 @@ async def test_a_refusal_that_stays_is_told(engine, upstream, second_upstream, t
     assert (reply.status, json.loads(await collect(reply))["error"]["code"]) == (400, "invalid_encrypted_content")
     assert len(upstream.seen) == tries
     assert second_upstream.seen == []
+
+
+@streams
+async def test_the_history_shows_what_the_upstream_got_and_what_the_caller_got(
+    engine, organisations, upstream, second_upstream, stream
+):
+    one = engine(0, 1)
+    answer = await say(one, "hello", stream=stream)
+    await say(one, "more", answer["id"], stream=stream)
+    content = one.books.ended[-1].content
+    assert b"previous_response_id" in content.client_request
+    assert b"hello" not in content.client_request
+    assert b"hello" in content.upstream_request
+    assert b'"store":false' in content.upstream_request
+    assert b'"store":true' in content.client_answer
+    assert b'"store":true' not in content.upstream_answer
