@@ -48,6 +48,10 @@ def _leave_out(name: str, value: Any, side: UpstreamSide, word: Callable[[str], 
         side.drop(word(name), "This server does not take the field.")
 
 
+def choice_may_need_fitting(profile: Profile) -> bool:
+    return profile.forced_word != "required" or not profile.named_choice
+
+
 def fit_choice(body: Json, side: UpstreamSide) -> None:
     """`tool_choice` in the words the server has, and `tools` where it cannot be told a name. In place."""
     choice, profile = body.get("tool_choice"), side.profile

@@ -12,7 +12,13 @@ from proxyapp.dialects.contract import Body, Glimpse, UpstreamSide
 from proxyapp.dialects.openai.fields import as_text
 from proxyapp.dialects.openai_chat import details
 from proxyapp.dialects.openai_chat.errors import ERRORS
-from proxyapp.dialects.openai_chat.fitting import fit_choice, fit_fields, fit_messages, may_need_fitting
+from proxyapp.dialects.openai_chat.fitting import (
+    choice_may_need_fitting,
+    fit_choice,
+    fit_fields,
+    fit_messages,
+    may_need_fitting,
+)
 from proxyapp.dialects.openai_chat.tables import FAILED_FINISH, FINISH
 from proxyapp.dialects.openai_chat.usage import parse_usage
 from proxyapp.dialects.openai_chat.wire import UNREADABLE, Choice, Chunk, Delta, decode_chunk
@@ -56,7 +62,7 @@ def _fit(top: dict[str, Raw], side: UpstreamSide) -> None:
         messages = jsonio.decode(top["messages"])
         if isinstance(messages, list) and (fitted := fit_messages(messages, side)) != messages:
             top["messages"] = Raw(jsonio.encode(fitted))
-    if "tool_choice" in top:
+    if "tool_choice" in top and choice_may_need_fitting(side.profile):
         asked: dict[str, Any] = {name: jsonio.decode(top[name]) for name in ("tools", "tool_choice") if name in top}
         told = dict(asked)
         fit_choice(told, side)
