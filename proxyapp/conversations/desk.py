@@ -19,6 +19,9 @@ T = TypeVar("T")
 THREADS = 2
 """Each holds a connection while it works."""
 
+REST_SECONDS = 2.0
+"""After work that was not done in time nothing is tried for so long: every request would wait in vain."""
+
 log = logging.getLogger("dragoman.conversations")
 
 
@@ -33,16 +36,23 @@ class Desk:
         self._seconds = seconds
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="conversations")
         self._is_away = False
+        self._rests_until = 0.0
+        """Loop time."""
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` gives. Raises Away; work that came too late to be waited for is still done."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._rests_until:
+            raise Away("It did not answer in time a moment ago.")
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._threads, _in_thread, work)
+            future = loop.run_in_executor(self._threads, _in_thread, work)
             done = await asyncio.wait_for(asyncio.shield(future), self._seconds)
         except (Error, TimeoutError, RuntimeError) as error:  # RuntimeError: the threads have ended
             if not self._is_away:
                 log.error("What is kept between requests cannot be reached: %s: %s", type(error).__name__, error)
             self._is_away = True
+            if isinstance(error, TimeoutError):
+                self._rests_until = loop.time() + REST_SECONDS
             raise Away(str(error)) from error
         if self._is_away:
             log.info("What is kept between requests can be reached again.")

@@ -29,9 +29,9 @@ _CHAIN = """
         SELECT id, parent_id, content, 0 FROM proxyapp_storedresponse
         WHERE id = (SELECT MAX(id) FROM proxyapp_storedresponse WHERE digest = %s) AND expires_at > %s
         UNION ALL
-        SELECT before.id, before.parent_id, before.content, depth + 1
-        FROM proxyapp_storedresponse before JOIN chain ON before.id = chain.parent_id
-        WHERE before.expires_at > %s
+        SELECT earlier.id, earlier.parent_id, earlier.content, depth + 1
+        FROM proxyapp_storedresponse earlier JOIN chain ON earlier.id = chain.parent_id
+        WHERE earlier.expires_at > %s
     )
     SELECT id, parent_id, content FROM chain ORDER BY depth DESC
 """

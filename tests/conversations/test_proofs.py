@@ -94,7 +94,13 @@ async def test_a_database_that_does_not_answer_is_not_waited_for():
     release = threading.Event()
     with pytest.raises(Away):
         await desk.run(release.wait)
+    asked: list[int] = []
+    with pytest.raises(Away, match="a moment ago"):
+        await desk.run(lambda: asked.append(1))
+    assert asked == [], "for a while nobody waits in vain"
     release.set()
+    desk._rests_until = 0.0
+    assert await desk.run(lambda: 7) == 7
     desk.close()
     with pytest.raises(Away):
         await desk.run(lambda: None)

@@ -109,7 +109,7 @@ async def test_conversations_branch(store):
     assert left["input"][:2] == right["input"][:2]
 
 
-async def test_instructions_of_an_earlier_turn_do_not_come_back(store):
+async def test_xl_101_a_conversation_goes_on_without_the_instructions_of_its_earlier_turns(store):
     await say(store, "hi", an_answer("resp_1", a_message("yo")), instructions="be a pirate")
     sent, _ = await say(store, "again", an_answer("resp_2", a_message("ok")), "resp_1")
     assert "pirate" not in json.dumps(sent)

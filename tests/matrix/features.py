@@ -346,8 +346,7 @@ FEATURES: tuple[Feature, ...] = (
     )),
     Feature("metadata", _top(chat={"metadata": {"a": "b"}}, responses={"metadata": {"a": "b"}})),
     Feature("service tier", _top(chat={"service_tier": "flex"}, responses={"service_tier": "flex"}, messages={"service_tier": "standard_only"})),
-    Feature("kept by the service", _top(chat={"store": True}, responses={"store": True})),
-    Feature("earlier answer by its id", _top(responses={"previous_response_id": "resp_1"})),
+    Feature("kept by the service", _top(chat={"store": True})),
     Feature("in the background", _top(responses={"background": True})),
     Feature("safety settings", {GEMINI: {"safetySettings": [
         {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]}}),

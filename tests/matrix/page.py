@@ -21,7 +21,8 @@ of upstream, each answer comes back, and a plain reader looks at what arrived. A
 date. How it is told at run time: [behaviour](behaviour.md); how whole recorded conversations fare: [corpus](corpus.md).
 
 Callers speak one of these dialects; an upstream's models are called in the dialect of its [kind](upstreams.md).
-`azure` is as OpenAI, `demo` as Anthropic.
+`azure` is as OpenAI, `demo` as Anthropic. What the gateway itself does for all of them does not stand here: [kept
+Responses](behaviour.md#kept-responses), [thinking over several turns](behaviour.md#thinking-over-several-turns).
 
 ## What callers ask for
 
