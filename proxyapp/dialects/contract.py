@@ -303,14 +303,14 @@ class Embedding(Protocol):
         ...
 
     def parse_response(self, raw: bytes, count: int) -> EmbeddingResponse:
-        """Raises UpstreamBroken for anything that is not `count` vectors."""
+        """Raises UpstreamRefused for an error inside a 200, UpstreamBroken for anything else that is not `count` vectors."""
         ...
 
     # --- pass-through
     def patch(self, body: Body, model: str) -> bytes: ...
 
     def usage(self, raw: bytes) -> Usage | None:
-        """What the answer tells of its usage. Raises UpstreamBroken when it holds no embeddings."""
+        """What the answer tells of its usage. Raises as `parse_response`."""
         ...
 
     def relay(self, raw: bytes, body: Body, tokens: int | None) -> bytes:

@@ -18,7 +18,7 @@ from proxyapp.dialects.openai.forwarded import StreamReader, error_in, usage_in
 from proxyapp.dialects.registry import COUNTERS, EMBEDDERS
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.dialects.sse import Frame
-from proxyapp.errors import BadRequest, UpstreamBroken
+from proxyapp.errors import BadRequest, UpstreamBroken, UpstreamFault
 from proxyapp.ir.embeddings import EmbeddingResponse, as_base64, as_floats
 from proxyapp.ir.profile import Profile
 
@@ -72,7 +72,7 @@ def test_any_answer_is_read_or_a_fault_of_the_upstream(
         lambda: language.relay(raw, body, None),
         lambda: language.relay(raw, body, 7),
     ):
-        with contextlib.suppress(UpstreamBroken, BadRequest):
+        with contextlib.suppress(UpstreamFault, BadRequest):
             read()
     language.asked(body)
     language.patch(body, "m")

@@ -119,6 +119,12 @@ async def test_an_answer_without_vectors_is_a_fault_of_the_upstream(make_engine,
     assert (reply.status, got["error"]["type"], row.outcome) == (502, "server_error", "error")
 
 
+async def test_an_error_inside_a_200_is_said_in_the_upstreams_words(make_engine, upstream):
+    upstream.then(answer_json({"error": {"message": "the model is not loaded", "code": 503}}))
+    reply, got, row = await embedded(make_engine(at(upstream)), body())
+    assert (reply.status, got["error"]["message"], row.outcome) == (503, "the model is not loaded", "error")
+
+
 async def test_embeddings_are_tried_again_and_fail_over_as_inference_does(make_engine, upstream, second_upstream):
     upstream.then(answer_json({"error": {"message": "busy"}}, 503), answer_json({"error": {"message": "busy"}}, 503))
     second_upstream.then(answer_json(answer(FLOATS)))

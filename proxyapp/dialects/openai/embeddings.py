@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import Body, UpstreamSide
+from proxyapp.dialects.openai.forwarded import error_in
 from proxyapp.errors import BadRequest, UpstreamBroken
 from proxyapp.ir.embeddings import (
     Embeddable,
@@ -176,7 +177,8 @@ def _read(raw: bytes) -> _Answer:
     try:
         return _answer.decode(raw)
     except _FAULTS as exc:
-        raise UpstreamBroken("The upstream's answer holds no embeddings.") from exc
+        reported = error_in(jsonio.try_object(raw), raw)
+        raise reported or UpstreamBroken("The upstream's answer holds no embeddings.") from exc
 
 
 def _is_text(embedding: Raw) -> bool:
