@@ -303,7 +303,7 @@ class Embedding(Protocol):
         ...
 
     def parse_response(self, raw: bytes, count: int) -> EmbeddingResponse:
-        """Raises UpstreamRefused for an error inside a 200, UpstreamBroken for anything else that is not `count` vectors."""
+        """Raises UpstreamRefused for an error inside a 200, UpstreamBroken for what else is not `count` vectors."""
         ...
 
     # --- pass-through
