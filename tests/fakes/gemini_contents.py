@@ -33,6 +33,12 @@ _MIMES = re.compile(r"image/(png|jpeg|webp|heic|heif)|application/pdf|audio/\w+|
 
 _STANDARD = str.maketrans("-_", "+/")
 """Bytes may come in either alphabet; the SDK writes the one for addresses, the service the other."""
+
+
+def _standard(value: Any) -> Any:
+    return value.translate(_STANDARD) if isinstance(value, str) else value
+
+
 _FREE = {"args", "response", "parametersJsonSchema", "responseJsonSchema", "example", "default", "partMetadata"}
 
 
@@ -162,7 +168,9 @@ def _part(part: Json, role: str, proofs: Proofs, account: str, path: str) -> Non
             blob = unknown(part["inlineData"], {"mimeType", "data", "displayName"}, f"{path}.inline_data")
             said = f"Unsupported MIME type: {blob.get('mimeType')}"
             require(_MIMES.fullmatch(str(blob.get("mimeType"))), said)
-            require(base64_bytes(blob.get("data"), f"{path}.inline_data.data"), f"{path}.inline_data.data: empty")
+            require(
+                base64_bytes(_standard(blob.get("data")), f"{path}.inline_data.data"), f"{path}.inline_data.data: empty"
+            )
         case "fileData":
             file = unknown(part["fileData"], {"mimeType", "fileUri", "displayName"}, f"{path}.file_data")
             require(str(file.get("fileUri")).startswith("https://"), "Invalid or unsupported file uri")
@@ -193,7 +201,7 @@ def _response(response: Json, role: str, path: str) -> None:
 
 
 def _signature(part: Json, proofs: Proofs, account: str, path: str) -> None:
-    signature = part["thoughtSignature"].translate(_STANDARD)
+    signature = _standard(part["thoughtSignature"])
     if "functionCall" in part and signature in SENTINELS:
         return
     base64_bytes(signature, f"{path}.thought_signature")

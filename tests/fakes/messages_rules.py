@@ -252,11 +252,17 @@ _TOOL_KEYS = (
 )  # fmt: skip
 
 
+_SEARCH = ("type", "name", "max_uses", "allowed_domains", "blocked_domains", "user_location", "cache_control")
+
+
 def _tools(body: Json) -> list[str]:
     tools = body.get("tools", [])
     names = []
     for number, tool in enumerate(tools):
         path = f"tools.{number}"
+        if str(tool.get("type", "")).startswith("web_search_"):
+            only(tool, _SEARCH, path)
+            continue
         only(tool, _TOOL_KEYS, path)
         require(tool.get("type", "custom") == "custom", f"{path}.type: this suite knows no hosted tools")
         require(TOOL_NAME.fullmatch(text(tool.get("name"), f"{path}.name")), f"{path}.name: not a tool's name")

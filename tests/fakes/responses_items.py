@@ -20,8 +20,6 @@ class Proof:
 
     item_id: str
     organisation: str
-    follower: str = ""
-    """Type of the item that came after it; "" = not told."""
     calls: list[str] = field(default_factory=list)
     """call_ids of the same answer."""
 
@@ -93,6 +91,9 @@ def _pairing(given: list[Json]) -> None:
                 path = f"input[{number}].call_id"
                 require(1 <= len(text(call_id, path)) <= 64, f"Invalid '{path}': string too long (at most 64).")
             if kind == call:
+                if call_id in answered:  # an id may come again once its call is over
+                    answered.remove(call_id)
+                    made.remove(call_id)
                 require(call_id not in made, f"Duplicate call_id {call_id}.")
                 made.append(str(call_id))
             elif kind == output:
@@ -124,7 +125,7 @@ def _reasoning(item: Json, rest: list[Json], proofs: Proofs, organisation: str, 
     following = next((each for each in rest if each.get("type", "message") != "reasoning"), {})
     kind = following.get("type", "message") if following else ""
     own = kind in _MADE_BY_THE_MODEL and (kind != "message" or following.get("role") == "assistant")
-    right = own and kind == (proof.follower or kind) and following.get("call_id") in (None, *proof.calls)
+    right = own and following.get("call_id") in (None, *proof.calls)
     said = f"Item '{item['id']}' of type 'reasoning' was provided without its required following item."
     require(right, said)
 

@@ -36,9 +36,14 @@ class StrictMessages:
 
     def __call__(self, seen: Seen) -> Script:
         try:
-            require(seen.path == "/v1/messages" and seen.method == "POST", f"no such path: {seen.path}")
+            counts = seen.path.partition("?")[0] == "/v1/messages/count_tokens"
+            require((seen.path == "/v1/messages" or counts) and seen.method == "POST", f"no such path: {seen.path}")
             require(seen.headers.get("x-api-key") == KEY, "not the upstream's own key")
             body = self._with_history(seen.body)
+            if counts:
+                require("max_tokens" not in body and "stream" not in body, "max_tokens: Extra inputs are not permitted")
+                read(seen, {**body, "max_tokens": 2**20}, self.proofs)
+                return answer_json({"input_tokens": len(seen.raw) // 4})
             ask = read(seen, body, self.proofs)
             answer = self.mind(ask)
         except Refused as no:

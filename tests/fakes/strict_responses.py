@@ -152,9 +152,8 @@ class StrictResponses:
     def _output(self, ask: Ask, answer: Answer) -> Any:
         calls = [self._call(ask, call) for call in answer.calls]
         words = "".join(answer.text)
-        follower = "message" if words else (calls[0]["type"] if calls else "")
-        if answer.thinking and follower:
-            yield self._reasoning(ask, answer, follower, [call["call_id"] for call in calls])
+        if answer.thinking and (words or calls):
+            yield self._reasoning(ask, answer, [call["call_id"] for call in calls])
         if words:
             part: Json = {"type": "output_text", "annotations": [], "logprobs": [], "text": words}
             if answer.finish == "refusal":
@@ -175,12 +174,12 @@ class StrictResponses:
         arguments = json.dumps(use.arguments, ensure_ascii=False)
         return {"id": f"fc_{self._id()}", "type": "function_call", **made, "arguments": arguments}
 
-    def _reasoning(self, ask: Ask, answer: Answer, follower: str, calls: list[str]) -> Json:
+    def _reasoning(self, ask: Ask, answer: Answer, calls: list[str]) -> Json:
         words = "".join(answer.thinking)
         made = hashlib.sha512(f"{next(self._count)} {words}".encode()).digest()
         encrypted = "gAAAAAB" + base64.urlsafe_b64encode(made * 3).decode()
         item_id = f"rs_{self._id()}"
-        self.proofs[encrypted] = Proof(item_id, self.key, follower, calls)
+        self.proofs[encrypted] = Proof(item_id, self.key, calls)
         shown = (ask.body.get("reasoning") or {}).get("summary") and not answer.redacted
         item: Json = {"id": item_id, "type": "reasoning"}
         item["summary"] = [{"type": "summary_text", "text": words}] if shown else []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,25 +20,53 @@ import uvloop
 from gateway.asgi import application
 from proxyapp import wiring
 from proxyapp.dialects.signatures import Sealer
+from proxyapp.engine.conversation import Chain, Turn
 from proxyapp.engine.core import Engine
 from proxyapp.engine.identify import digest
 from proxyapp.engine.settings import EngineSettings
 from proxyapp.engine.snapshot import Credential, Model, Route, Snapshot, Timeouts, Upstream
 from proxyapp.engine.transport import Transport
 from tests.engine.conftest import KEY, BooksInAList, a_key
-from tests.fakes import strict_chat, strict_messages
+from tests.fakes import strict_chat, strict_gemini, strict_messages, strict_responses
 from tests.fakes.strict_chat import StrictChat
+from tests.fakes.strict_gemini import StrictGemini
 from tests.fakes.strict_messages import StrictMessages
+from tests.fakes.strict_responses import StrictResponses
 from tests.fakes.upstream import ScriptedUpstream, free_port
-from tests.sdk.scenarios import Kit, Scenario
+from tests.sdk.scenarios import CHAT, GEMINI, MESSAGES, RESPONSES, Kit, Scenario
 
-CHAT, MESSAGES = "openai-chat", "anthropic-messages"
 MODELS = {
     "openai": ("gpt-4o", "gpt-5.1"),
     "compatible": ("deepseek-chat",),
     "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-7", "claude-opus-5-5"),
+    "responses": ("gpt-4.1", "gpt-5.2", "gpt-6.1-sol", "o4-mini", "text-embedding-3-small"),
+    "gemini": (*strict_gemini.OLD, *strict_gemini.NEW, *strict_gemini.EMBEDDERS),
 }
 """upstream -> models it serves, under their own names."""
+
+
+class StoreInADict:
+    """Kept Responses, as `conversations.responses` keeps them in the database."""
+
+    def __init__(self) -> None:
+        self._turns: list[tuple[int, Turn, list[int]]] = []
+
+    async def chain(self, client: int, response_id: str) -> Chain | None:
+        for row, (owner, turn, after) in enumerate(self._turns):
+            if (owner, turn.response_id) == (client, response_id):
+                rows = [*after, row]
+                turns = [self._turns[each][1] for each in rows]
+                return Chain(rows, [item for each in turns for item in [*each.sent, *each.response["output"]]])
+        return None
+
+    async def items(self, client: int, ids: Sequence[str]) -> dict[str, Any]:
+        own = [turn for owner, turn, _ in self._turns if owner == client]
+        held = [item for turn in own for item in [*turn.sent, *turn.response["output"]]]
+        return {item["id"]: item for item in held if item["id"] in ids}
+
+    async def put(self, client: int, turn: Turn, after: Sequence[int]) -> bool:
+        self._turns.append((client, turn, list(after)))
+        return True
 
 
 class Gateway:
@@ -49,8 +77,14 @@ class Gateway:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.chat, self.messages = StrictChat(), StrictMessages()
-        self.chat_server, self.messages_server = ScriptedUpstream(), ScriptedUpstream()
-        self.chat_server.default, self.messages_server.default = self.chat, self.messages
+        self.responses, self.gemini = StrictResponses(), StrictGemini()
+        self.behind: dict[str, Any] = {
+            CHAT: self.chat, MESSAGES: self.messages, RESPONSES: self.responses, GEMINI: self.gemini
+        }  # fmt: skip
+        """Dialect -> the upstream that speaks it."""
+        self.servers = {dialect: ScriptedUpstream() for dialect in self.behind}
+        for dialect, strict in self.behind.items():
+            self.servers[dialect].default = strict
         config = uvicorn.Config(
             application,
             port=self.port,
@@ -73,6 +107,7 @@ class Gateway:
             books=BooksInAList(),
             sealer=Sealer(b"k" * 32),
             transport=Transport(max_answer_bytes=4 * 2**20),
+            store=StoreInADict(),
         )
         self._built.set()
         await self._server.serve()
@@ -88,8 +123,8 @@ class Gateway:
     def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join(10)
-        self.chat_server.close()
-        self.messages_server.close()
+        for server in self.servers.values():
+            server.close()
 
     @property
     def worker(self) -> Any:
@@ -100,7 +135,7 @@ class Gateway:
     @property
     def refused(self) -> list[str]:
         """What the upstreams found wrong."""
-        return self.chat.refused + self.messages.refused
+        return [said for strict in self.behind.values() for said in strict.refused]
 
     def serve(self, routes: dict[str, str] | None = None) -> None:
         """`routes`: model -> `upstream/model there`, beside `MODELS`."""
@@ -111,20 +146,26 @@ class Gateway:
             upstream, _, model = there.partition("/")
             models[name] = Model(name=name, routes=(Route(upstream, model),), created=1)
         upstreams = (
-            self._upstream("openai", "openai", self.chat_server.url, strict_chat.KEY),
-            self._upstream("compatible", "openai_compatible", self.chat_server.url, strict_chat.KEY),
-            self._upstream("anthropic", "anthropic", self.messages_server.url, strict_messages.KEY),
+            self._upstream("openai", "openai", CHAT, strict_chat.KEY, api="chat"),
+            self._upstream("compatible", "openai_compatible", CHAT, strict_chat.KEY),
+            self._upstream("anthropic", "anthropic", MESSAGES, strict_messages.KEY),
+            self._upstream("responses", "openai", RESPONSES, strict_responses.KEY, api="responses"),
+            self._upstream("gemini", "gemini", GEMINI, strict_gemini.KEY),
         )
         self.engine.snapshot = Snapshot(
             keys={digest(KEY): a_key()}, models=models, upstreams={upstream.name: upstream for upstream in upstreams}
         )
 
-    @staticmethod
-    def _upstream(name: str, kind: str, url: str, key: str) -> Upstream:
+    def _upstream(self, name: str, kind: str, dialect: str, key: str, api: str | None = None) -> Upstream:
         """Without retries of its own: the SDKs' retries are what is looked at."""
-        timeouts = Timeouts(connect=2, first_byte=10, idle=10, total=30)
         return Upstream(
-            name=name, kind=kind, base_url=url, credentials=(Credential("main", key),), timeouts=timeouts, retries=0
+            name=name,
+            kind=kind,
+            api=api,
+            base_url=self.servers[dialect].url,
+            credentials=(Credential("main", key),),
+            timeouts=Timeouts(connect=2, first_byte=10, idle=10, total=30),
+            retries=0,
         )
 
 
@@ -150,8 +191,8 @@ def gateway(in_place: Gateway) -> Iterator[Gateway]:
     """As `in_place`; what a test did to the routes and the upstreams' memories is undone."""
     yield in_place
     in_place.serve()
-    in_place.chat.refused.clear()
-    in_place.messages.refused.clear()
+    for strict in in_place.behind.values():
+        strict.refused.clear()
 
 
 @pytest.fixture

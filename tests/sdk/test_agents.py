@@ -16,7 +16,8 @@ import pytest
 from tests.corpus.sdk import read
 from tests.fakes.mind import Answer, Ask, ToolUse
 from tests.fakes.upstream import Seen
-from tests.sdk.conftest import CHAT, MESSAGES, Gateway
+from tests.sdk.conftest import Gateway
+from tests.sdk.scenarios import CHAT, MESSAGES
 
 RECORDINGS = Path(__file__).resolve().parent.parent / "fixtures" / "corpus" / "clients"
 OVER_CHAT = ("compatible/deepseek-chat",)
@@ -45,8 +46,8 @@ def agents(gateway: Gateway):
     """Upstreams that answer with a tool call whenever they may."""
     minds = gateway.chat.mind, gateway.messages.mind
     gateway.chat.mind = gateway.messages.mind = _agent
-    gateway.chat_server.seen.clear()
-    gateway.messages_server.seen.clear()
+    gateway.servers[CHAT].seen.clear()
+    gateway.servers[MESSAGES].seen.clear()
     yield gateway
     gateway.chat.mind, gateway.messages.mind = minds
 
@@ -126,7 +127,7 @@ def test_an_agent_gets_a_call_and_goes_on(agents: Gateway, path: Path, there: st
     bash = [tool for tool in tools if tool.lower() == "bash"]
     assert called(dialect, answer) == [(tool, ARGUMENTS) for tool in bash]
     if there == "same" and own == "anthropic":
-        check_untouched(agents.messages_server.last, recording)
+        check_untouched(agents.servers[MESSAGES].last, recording)
     if bash:
         dialect, answer = send(agents, recording, going_on(dialect, body, answer))
         assert called(dialect, answer) == [(bash[0], ARGUMENTS)]
@@ -146,4 +147,4 @@ def test_thinking_is_shown_to_an_agent_over_a_chat_upstream(agents: Gateway) -> 
     dialect, answer = send(agents, recording, body)
     assert answer["content"][0]["thinking"] == "".join(THOUGHT)
     send(agents, recording, going_on(dialect, body, answer))
-    assert agents.chat_server.last.body["messages"][-2]["reasoning_content"] == "".join(THOUGHT)
+    assert agents.servers[CHAT].last.body["messages"][-2]["reasoning_content"] == "".join(THOUGHT)

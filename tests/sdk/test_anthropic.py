@@ -1,12 +1,12 @@
-"""The newest anthropic SDK, unmodified, against the running server, over both upstream dialects."""
+"""The newest anthropic SDK, unmodified, against the running server, over every upstream dialect."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.fakes.upstream import ScriptedUpstream
-from tests.sdk.conftest import CHAT, MESSAGES, Gateway
-from tests.sdk.scenarios import Scenario, load
+from tests.sdk.conftest import Gateway
+from tests.sdk.scenarios import CHAT, MESSAGES, Scenario, load
 
 CASES = [(scenario, over) for scenario in load() if scenario.sdk == "anthropic" for over in scenario.over]
 RUNNER = next(scenario for scenario, _ in CASES if scenario.name == "the_tool_runner_runs_to_the_end")
@@ -23,13 +23,13 @@ def threads(server: ScriptedUpstream) -> list[str]:
 
 
 def test_the_tool_runners_thread_is_held_by_an_upstream_that_can(play, gateway: Gateway) -> None:
-    gateway.messages_server.seen.clear()
+    gateway.servers[MESSAGES].seen.clear()
     play(RUNNER, MESSAGES)
-    assert threads(gateway.messages_server) == ["create", "continue"] * 3
+    assert threads(gateway.servers[MESSAGES]) == ["create", "continue"] * 3
 
 
 def test_the_tool_runner_goes_on_without_a_thread_where_nobody_holds_it(play, gateway: Gateway) -> None:
-    gateway.chat_server.seen.clear()
+    gateway.servers[CHAT].seen.clear()
     play(RUNNER, CHAT)
-    assert threads(gateway.chat_server) == ["none", "none"] * 2
-    assert all(len(seen.body["messages"]) in (1, 4) for seen in gateway.chat_server.seen)
+    assert threads(gateway.servers[CHAT]) == ["none", "none"] * 2
+    assert all(len(seen.body["messages"]) in (1, 4) for seen in gateway.servers[CHAT].seen)

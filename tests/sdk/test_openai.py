@@ -1,4 +1,4 @@
-"""The newest openai SDK, unmodified, against the running server, over both upstream dialects."""
+"""The newest openai SDK, unmodified, against the running server, over every upstream dialect."""
 
 from __future__ import annotations
 

@@ -131,8 +131,8 @@ SAID = {"type": "message", "role": "assistant", "content": [{"type": "output_tex
 def send(*items: dict[str, Any], **changes: Any) -> Script:
     body = {"model": "gpt-5.2", "input": list(items), "tools": [TOOL], "store": False, **changes}
     strict = StrictResponses()
-    strict.proofs["good"] = Proof("rs_1", KEY, "function_call", ["call_1"])
-    strict.proofs["theirs"] = Proof("rs_1", "sk-another", "function_call", ["call_1"])
+    strict.proofs["good"] = Proof("rs_1", KEY, ["call_1"])
+    strict.proofs["theirs"] = Proof("rs_1", "sk-another", ["call_1"])
     headers = {"authorization": f"Bearer {KEY}"}
     return strict(Seen("POST", "/v1/responses", headers, json.dumps(body).encode()))
 
@@ -159,7 +159,7 @@ def test_good_requests_are_answered() -> None:
         [HI, {**CALL, "name": "a.b"}, OUTPUT],
         [HI, REASONING],
         [HI, REASONING, HI],
-        [HI, REASONING, SAID],
+        [HI, REASONING, {**CALL, "call_id": "call_2"}, {**OUTPUT, "call_id": "call_2"}],
         [HI, {**REASONING, "status": "completed"}, CALL, OUTPUT],
         [HI, {**REASONING, "encrypted_content": "forged"}, CALL, OUTPUT],
         [HI, {**REASONING, "encrypted_content": "theirs"}, CALL, OUTPUT],

@@ -93,9 +93,9 @@ class ResponsesTap:
             event = _decode(data)
         except _UNREADABLE:
             return True
-        if isinstance(event.sequence_number, int):
-            self._next = event.sequence_number + 1
         self._take(as_text(event.type) or frame.event, event, data)
+        if isinstance(event.sequence_number, int) and self.glimpse.error is None:
+            self._next = event.sequence_number + 1  # an error is not relayed: `fail` says it in its place
         return True
 
     def fail(self, error: GatewayError, side: ClientSide) -> bytes:

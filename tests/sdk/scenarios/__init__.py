@@ -6,18 +6,28 @@ A scenario is a function of a `Kit`; it fails by raising. It imports the SDK and
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-CHAT, MESSAGES = "openai-chat", "anthropic-messages"
-UPSTREAMS = (CHAT, MESSAGES)
+CHAT, MESSAGES, RESPONSES, GEMINI = "openai-chat", "anthropic-messages", "openai-responses", "gemini"
+UPSTREAMS = (CHAT, MESSAGES, RESPONSES, GEMINI)
+MODEL = {CHAT: "gpt-4o", MESSAGES: "claude-haiku-4-5", RESPONSES: "gpt-4.1", GEMINI: "gemini-2.5-flash"}
+THINKERS = {
+    CHAT: ("deepseek-chat",),
+    MESSAGES: ("claude-haiku-4-5", "claude-opus-4-7"),
+    RESPONSES: ("gpt-5.2",),
+    GEMINI: ("gemini-2.5-flash", "gemini-3-pro-preview"),
+}
+"""Over Messages by budget, and as they see fit; over Gemini without and with signatures that must come back."""
 
 
 class Scenario(NamedTuple):
     name: str
     sdk: str
-    """openai | anthropic"""
+    """openai | responses (of the openai SDK) | anthropic | genai"""
     over: tuple[str, ...]
     """Dialects of the upstreams it runs over."""
     play: Callable[[Kit], None]
@@ -27,7 +37,7 @@ ALL: list[Scenario] = []
 
 
 def scenario(sdk: str, *over: str) -> Callable[[Callable[[Kit], None]], Callable[[Kit], None]]:
-    """Registers a function; without `over` it runs over both upstream dialects."""
+    """Registers a function; without `over` it runs over all upstream dialects."""
 
     def register(play: Callable[[Kit], None]) -> Callable[[Kit], None]:
         ALL.append(Scenario(play.__name__, sdk, over or UPSTREAMS, play))
@@ -37,17 +47,24 @@ def scenario(sdk: str, *over: str) -> Callable[[Callable[[Kit], None]], Callable
 
 
 def load() -> list[Scenario]:
-    """Every scenario, both SDKs."""
-    from tests.sdk.scenarios import (  # noqa: F401 (importing registers)
-        anthropic_faults,
-        anthropic_talk,
-        anthropic_tools,
-        openai_faults,
-        openai_talk,
-        openai_tools,
-    )
-
+    """Every scenario of the SDKs that are installed."""
+    for sdk, module in (
+        ("openai", "openai"),
+        ("openai", "responses"),
+        ("anthropic", "anthropic"),
+        ("google.genai", "genai"),
+    ):
+        if _is_installed(sdk):
+            for part in ("talk", "tools", "faults"):
+                importlib.import_module(f"tests.sdk.scenarios.{module}_{part}")
     return ALL
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 class Kit:
@@ -64,12 +81,12 @@ class Kit:
 
     @property
     def model(self) -> str:
-        return "gpt-4o" if self.over == CHAT else "claude-haiku-4-5"
+        return MODEL[self.over]
 
     @property
     def thinkers(self) -> tuple[str, ...]:
-        """Models that think: over Messages by budget, and as they see fit."""
-        return ("deepseek-chat",) if self.over == CHAT else ("claude-haiku-4-5", "claude-opus-4-7")
+        """Models that think."""
+        return THINKERS[self.over]
 
     def openai(self, **options: Any) -> Any:
         import openai
@@ -90,6 +107,17 @@ class Kit:
         import anthropic
 
         return anthropic.AsyncAnthropic(base_url=self.base_url, api_key=self.key, max_retries=0, timeout=20)
+
+    def genai(self, version: str = "v1beta", *, api_key: str = "", shared: bool = True) -> Any:
+        from google import genai
+
+        options = {"base_url": self.base_url, "api_version": version, "timeout": 20_000}
+        if not shared:
+            return genai.Client(api_key=api_key or self.key, http_options=options)
+        name = (genai.Client, self.base_url, version, api_key)
+        if name not in self._clients:
+            self._clients[name] = genai.Client(api_key=api_key or self.key, http_options=options)
+        return self._clients[name]
 
     def _client(self, kind: Any, **options: Any) -> Any:
         """One client for all scenarios, as programs have."""

@@ -9,7 +9,7 @@ import anthropic
 from pydantic import BaseModel
 
 from tests.fakes.mind import CITIES, CONCLUSION, PERSON, THOUGHT
-from tests.sdk.scenarios import CHAT, Kit, expect, scenario
+from tests.sdk.scenarios import CHAT, GEMINI, RESPONSES, Kit, expect, scenario
 from tests.sdk.scenarios.anthropic_talk import mirrored, words
 from tests.sdk.scenarios.things import FOUND, NOTHING, PNG_BASE64, WEATHER, run_tool
 
@@ -104,12 +104,12 @@ def results_may_fail_show_pictures_and_be_followed_by_words(kit: Kit) -> None:
     answers["content"][1]["content"] = [{"type": "text", "text": "cold"}, {"type": "image", "source": picture}]
     answers["content"].append({"type": "text", "text": "weather, as I said"})
     said = words(whole(kit, [*messages, said_by(message), answers]))
-    expect(said, f"Then: {'' if kit.over != CHAT else 'Error: '}no thermometer; cold.")
+    expect(said, f"Then: {'Error: ' if kit.over in (CHAT, RESPONSES) else ''}no thermometer; cold.")
     answers["content"][-1]["text"] = "look"
     expect(words(whole(kit, [*messages, said_by(message), answers])), "I see image base64 image/png.")
 
 
-@scenario("anthropic", CHAT)
+@scenario("anthropic", CHAT, RESPONSES, GEMINI)
 def a_history_that_chat_would_refuse_is_taken(kit: Kit) -> None:
     """Ids too long for it, results with blocks or nothing, words beside results, an answer that was begun."""
     first, second = "toolu_" + "a" * 90, "toolu_" + "a" * 89 + "b"
@@ -127,9 +127,11 @@ def a_history_that_chat_would_refuse_is_taken(kit: Kit) -> None:
         },
     ]
     for model in (kit.model, *kit.thinkers):
-        expect(words(whole(kit, messages, model=model)), "Then: b; .")
+        said = words(whole(kit, messages, model=model))
+        assert said in ("Then: b; .", "Then: ; b."), said
         begun = [*messages, {"role": "assistant", "content": "So it"}]
-        expect(words(whole(kit, begun, model=model)), "Let me look.")
+        if kit.over != GEMINI:  # which takes no answer that was begun
+            expect(words(whole(kit, begun, model=model)), "Let me look.")
 
 
 @scenario("anthropic")
@@ -139,7 +141,8 @@ def tool_choice_is_kept(kit: Kit) -> None:
     expect(called(whole(kit, asked, tool_choice={"type": "any"})), BOTH[:1])
     expect(called(whole(kit, asked, tool_choice={"type": "none"})), [])
     one = {"type": "auto", "disable_parallel_tool_use": True}
-    expect(called(whole(kit, [{"role": "user", "content": "weather"}], tool_choice=one)), BOTH[:1])
+    if kit.over != GEMINI:  # it has no such switch
+        expect(called(whole(kit, [{"role": "user", "content": "weather"}], tool_choice=one)), BOTH[:1])
 
 
 @scenario("anthropic")
@@ -222,21 +225,26 @@ def thinking(model: str) -> dict[str, Any]:
 
 
 def thoughts(message: Any) -> list[str]:
-    return [block.thinking for block in message.content if block.type == "thinking"]
+    """Those that only bear a proof left out: over Gemini a signature belongs to a call and not to the words."""
+    blocks = [block for block in message.content if block.type == "thinking"]
+    return [block.thinking for number, block in enumerate(blocks) if block.thinking or not number]
 
 
 def ponder(kit: Kit, ask: Any, settings: dict[str, Any], *, shown: bool = True) -> None:
     """A tool loop whose upstream wants its thinking back as it gave it."""
     messages: list[Any] = [{"role": "user", "content": "ponder"}]
     message = ask(kit, messages, **settings)
-    expect([block.type for block in message.content], ["thinking", "text", "tool_use", "tool_use"])
+    kinds = [block.type for block in message.content]
+    if kit.over == GEMINI:
+        kinds = [kind for number, kind in enumerate(kinds) if kind != "thinking" or not number]
+    expect(kinds, ["thinking", "text", "tool_use", "tool_use"])
     expect(thoughts(message), ["".join(THOUGHT) if shown else ""])
     assert message.content[0].signature
     messages += [said_by(message), results(message)]
     message = ask(kit, messages, **settings)
     expect((words(message), thoughts(message)), (FOUND, ["".join(CONCLUSION) if shown else ""]))
     messages += [said_by(message), {"role": "user", "content": "mirror"}]
-    assert mirrored(ask(kit, messages, **settings))["body"]["messages"]
+    assert mirrored(ask(kit, messages, **settings))["body"]
 
 
 @scenario("anthropic")
@@ -267,9 +275,10 @@ def redacted_thinking_comes_back_too(kit: Kit) -> None:
 @scenario("anthropic")
 def a_conversation_can_change_its_model(kit: Kit) -> None:
     """Thinking made elsewhere is not shown to an upstream that would refuse it."""
-    here, there = ("deepseek-chat", "claude-haiku-4-5")[:: 1 if kit.over == CHAT else -1]
-    messages: list[Any] = [{"role": "user", "content": "ponder"}]
-    message = whole(kit, messages, model=there, thinking=thinking(there))
-    assert thoughts(message)
-    messages += [said_by(message), results(message)]
-    expect(words(whole(kit, messages, model=here, thinking=thinking(here))), FOUND)
+    here = kit.thinkers[-1]
+    for there in ("deepseek-chat", "claude-haiku-4-5", "gpt-5.2", "gemini-3-pro-preview"):
+        messages: list[Any] = [{"role": "user", "content": "ponder"}]
+        message = whole(kit, messages, model=there, thinking=thinking(there))
+        assert thoughts(message)
+        messages += [said_by(message), results(message)]
+        expect(words(whole(kit, messages, model=here, thinking=thinking(here))), FOUND)

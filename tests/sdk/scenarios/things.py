@@ -23,6 +23,20 @@ FOUND = "Then: Paris: 21; Zürich: 7."
 """The answer to both results."""
 
 
+def roles(body: dict[str, Any]) -> list[str]:
+    """Of the turns that reached the upstream, in its dialect; neighbours of one role are one turn."""
+    turns = body.get("messages") or body.get("contents") or body["input"]
+    said = [turn["role"].replace("model", "assistant") for turn in turns if "role" in turn]
+    return [role for number, role in enumerate(said) if not number or role != said[number - 1]]
+
+
+def settings_of(body: dict[str, Any]) -> tuple[Any, Any]:
+    """Temperature and output limit, in whatever dialect."""
+    config = body.get("generationConfig") or body
+    limits = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens")
+    return config.get("temperature"), next((config[name] for name in limits if name in config), None)
+
+
 def run_tool(name: str, arguments: dict[str, Any]) -> str:
     if name == "get_time":
         assert arguments == {}, arguments
