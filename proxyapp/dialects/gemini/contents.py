@@ -64,6 +64,8 @@ class Reader:
         """Tool name -> ids of its calls that have no result yet, in order."""
         self._names: dict[str, str] = {}
         self._turn = 0
+        self._misplaced = ""
+        """What may not stand in this content: only a model calls, only others answer."""
 
     def turns(self, value: Any) -> list[Turn]:
         """Raises BadRequest naming the malformed content or part."""
@@ -89,6 +91,7 @@ class Reader:
         goes_on = last if last is not None and last.role == role == "assistant" else None
         parts: list[p.Part] = goes_on.parts if goes_on is not None else []
         before = len(parts)
+        self._misplaced = "functionResponse" if role == "assistant" else "functionCall"
         for number, item in enumerate(_parts_of(value, path)):
             self._part(item, f"{path}.parts.{number}", number, parts)
         if goes_on is not None:
@@ -114,6 +117,8 @@ class Reader:
             parts.append(part)
 
     def _one(self, spec: Raw, path: str, number: int) -> p.Part | None:
+        if self._misplaced in spec:
+            raise fields.wrong(f"{path}.{self._misplaced}", "in a content of the other role")
         for key, read in _READERS.items():
             if key in spec:
                 return read(self, spec[key], f"{path}.{key}", number)
@@ -173,8 +178,12 @@ class Reader:
             waiting.remove(call_id)
         parts, is_error = read_result(fields.pick(spec, "response"))
         for index, item in enumerate(fields.listing(spec, "parts", path)):
-            inner = self._one(fields.camelled(fields.as_record(item, f"{path}.parts.{index}")), path, index)
-            parts += [inner] if inner is not None else []
+            at = f"{path}.parts.{index}"
+            inner = fields.camelled(fields.as_record(item, at))
+            if "functionResponse" in inner:
+                raise fields.wrong(at, "a medium or a text")
+            shown = self._one(inner, at, index)
+            parts += [shown] if shown is not None else []
         return p.ToolResult(call_id=call_id, name=self._names.get(call_id, name), parts=parts, is_error=is_error)
 
     def _code(self, value: Any, path: str, number: int) -> p.Part:

@@ -58,7 +58,7 @@ def _type(value: Any) -> str:
 
 
 def _allow_null(out: dict[str, Any]) -> None:
-    if "anyOf" in out:
+    if isinstance(out.get("anyOf"), list):
         out["anyOf"] = [*out["anyOf"], {"type": "null"}]
     if isinstance(out.get("enum"), list) and None not in out["enum"]:
         out["enum"] = [*out["enum"], None]

@@ -201,8 +201,7 @@ class _Message(_Cleaner):
         for name, entry in out["properties"].items():
             if not entry:
                 out["properties"][name] = {"type": "STRING"}
-        required = node.get("required")
-        names = [name for name in required if name in out["properties"]] if isinstance(required, list) else []
+        names = [name for name in _texts(node.get("required")) if name in out["properties"]]
         if names:
             out["required"] = names
 
@@ -249,8 +248,8 @@ class _Json(_Cleaner):
 def _joined(key: str, first: Any, second: Any) -> Any:
     if key in ("properties", "$defs", "definitions") and isinstance(first, dict) and isinstance(second, dict):
         return {**first, **second}
-    if key == "required" and isinstance(first, list) and isinstance(second, list):
-        return list(dict.fromkeys([*first, *second]))
+    if key == "required":
+        return list(dict.fromkeys([*_texts(first), *_texts(second)]))
     return first
 
 
@@ -325,6 +324,10 @@ def _hinted(out: Schema, node: Schema, done: frozenset[str] | set[str], hints: l
 
 def _tells(key: str, done: frozenset[str] | set[str]) -> bool:
     return key not in done and not key.startswith("x-")
+
+
+def _texts(value: Any) -> list[str]:
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
 
 
 def _is_null(branch: Any) -> bool:

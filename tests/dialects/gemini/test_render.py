@@ -231,6 +231,8 @@ def message(schema_: dict) -> dict:
         ({"type": "object", "additionalProperties": {"type": "string"}},
          {"type": "OBJECT", "description": '(other properties: {"type":"string"})'}),
         ({"type": ["null"]}, {"type": "STRING", "nullable": True}),
+        ({"type": "object", "properties": {"a": {}}, "required": [{}]},
+         {"type": "OBJECT", "properties": {"a": {"type": "STRING"}}}),
     ],
 )  # fmt: skip
 def test_a_schema_in_googles_own_words(given, want):

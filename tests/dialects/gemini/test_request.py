@@ -214,6 +214,7 @@ def test_what_a_tool_answered(response, text, failed, parse):
 @pytest.mark.parametrize(
     "config",
     [
+        {"responseSchema": {"nullable": True, "anyOf": 7, "type": 99}, "topK": "x"},
         {"maxOutputTokens": -1}, {"maxOutputTokens": 1e300}, {"topK": "inf"}, {"temperature": "nan"}, {"seed": 0.5},
         {"seed": "9" * 30}, {"stopSequences": [1]}, {"candidateCount": True}, {"thinkingConfig": 7},
         {"thinkingConfig": {"thinkingLevel": "VERY"}}, {"responseSchema": []}, {"responseMimeType": "text/x.enum"},
@@ -223,6 +224,24 @@ def test_odd_settings_are_told(config, parse):
     with pytest.raises(BadRequest) as told:
         parse(generationConfig=config)
     assert told.value.param.startswith("generationConfig.")
+
+
+CALL, ANSWER = {"functionCall": {"name": "f"}}, {"functionResponse": {"name": "f", "response": {}}}
+
+
+@pytest.mark.parametrize(
+    ("role", "part"),
+    [
+        ("user", CALL),
+        ("model", ANSWER),
+        ("user", {"functionResponse": {"name": "f", "parts": [ANSWER]}}),
+        ("user", {"functionResponse": {"name": "f", "parts": [CALL]}}),
+    ],
+)
+def test_calls_and_results_stand_where_they_belong(role, part, parse):
+    with pytest.raises(BadRequest) as told:
+        parse(contents=[{"role": role, "parts": [part]}])
+    assert told.value.param.startswith("contents.0.parts.0.")
 
 
 def test_a_schema_nested_beyond_reason_is_told(parse):
