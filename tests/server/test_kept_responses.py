@@ -19,6 +19,7 @@ from tests.fakes.strict_chat import StrictChat
 from tests.fakes.strict_messages import StrictMessages
 from tests.fakes.strict_responses import StrictResponses
 from tests.fakes.upstream import ScriptedUpstream
+from tests.server.test_process import until
 
 pytestmark = pytest.mark.slow
 
@@ -307,3 +308,21 @@ def test_what_openai_would_hold_is_refused(house):
     with pytest.raises(openai.BadRequestError, match="conversation"):
         client.responses.create(model="gpt-5.2", input="hello", conversation="conv_1")
     assert one.servers["openai"].seen == []
+
+
+def test_answers_go_out_while_the_database_takes_nothing(another):
+    one = another()
+    client = one.client()
+    first = say(client, "deepseek-chat", "hello")
+    other = sqlite3.connect(one.gateway.data / "dragoman.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for stream in (False, True):
+        answer = say(client, "deepseek-chat", "hello", stream=stream)
+        assert "lo there, Zoë" in answer.output_text
+        assert answer.store is False, "it could not be kept, and says so"
+    other.execute("ROLLBACK")
+    other.close()
+    assert until(lambda: say(client, "deepseek-chat", "hello").store is True)
+    assert say(client, "deepseek-chat", "mirror", first.id).previous_response_id == first.id
+    assert "cannot be reached" in one.gateway.log()
+    assert "can be reached again" in one.gateway.log()
