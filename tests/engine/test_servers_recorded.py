@@ -6,9 +6,11 @@ import json
 
 import pytest
 
-from tests.corpus.exchanges import CHAT, MESSAGES, RESPONSES, Exchange, exchanges
+from proxyapp.engine.snapshot import Model, Route
+from tests.corpus.exchanges import CHAT, MESSAGES, RESPONSES, Agent, Exchange, agents, exchanges
 from tests.corpus.readers import FOLD, READ
 from tests.engine.conftest import a_call, a_snapshot, an_upstream, ask
+from tests.engine.test_servers import deepseek, mistral
 from tests.fakes.upstream import Script
 
 HOSTS = {
@@ -49,3 +51,20 @@ async def test_a_recorded_answer_of_a_known_server_means_the_same_to_every_calle
 
 def test_every_server_of_the_recorded_traffic_is_among_them():
     assert {host for _, host in RECORDED} == set(HOSTS.values())
+
+
+ASKED = [agent for agent in agents() if agent.dialect in (CHAT, MESSAGES, RESPONSES)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("host", "strict"), [("api.mistral.ai", mistral), ("api.deepseek.com", deepseek)], ids=["Mistral", "DeepSeek"]
+)
+@pytest.mark.parametrize("agent", ASKED, ids=[agent.id for agent in ASKED])
+async def test_what_coding_agents_send_is_taken_by_strict_servers(make_engine, upstream, agent: Agent, host, strict):
+    upstream.default = strict
+    models = {"m": Model(name="m", routes=(Route("up", "a-model"),))}
+    snapshot = a_snapshot(an_upstream("up", f"{upstream.url}/https://{host}"), models=models)
+    outcome = await ask(make_engine(snapshot), a_call(agent.dialect, {**agent.body, "model": "m"}))
+    assert outcome.status == 200, outcome.raw
+    assert upstream.last.body["model"] == "a-model"
