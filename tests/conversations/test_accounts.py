@@ -22,7 +22,7 @@ from tests.engine.conftest import (
     upstream,
 )
 from tests.fakes.strict_responses import StrictResponses
-from tests.fakes.upstream import answer_json
+from tests.fakes.upstream import Script, Seen, answer_json, answer_sse
 
 __all__ = ["make_engine", "scripted", "scripted_too", "second_upstream", "upstream"]
 
@@ -172,3 +172,32 @@ async def test_the_history_shows_what_the_upstream_got_and_what_the_caller_got(
     assert b'"store":false' in content.upstream_request
     assert b'"store":true' in content.client_answer
     assert b'"store":true' not in content.upstream_answer
+
+
+async def test_an_answer_that_broke_off_is_kept_as_failed_and_can_be_gone_on_from(
+    engine, organisations, upstream, second_upstream
+):
+    one = engine(0, 1)
+    broken = await say(one, "cut", stream=True)
+    assert (broken["status"], broken["store"]) == ("failed", True)
+    kept = await one.store.get(1, broken["id"])
+    assert kept["status"] == "failed"
+    answer = await say(one, "hello", broken["id"])
+    assert answer["status"] == "completed"
+    assert not organisations[0].refused
+
+
+async def test_a_caller_who_hangs_up_leaves_nothing_behind(engine, organisations, upstream, second_upstream):
+    def stuck(seen: Seen) -> Script:
+        script = organisations[0](seen)
+        text = b"".join(script.pieces)
+        until = text.index(b"\n\n", text.index(b"output_text.delta")) + 2
+        return answer_sse(text[:until], end="hang")
+
+    one = engine(0, 1)
+    upstream.default = stuck
+    reply = await serve(one, a_call(RESPONSES, {"model": "m", "input": "hello", "stream": True}))
+    begun = json.loads((await anext(aiter(reply.body))).split(b"data: ", 1)[1].split(b"\n", 1)[0])
+    reply.body.close()
+    assert await one.store.get(1, begun["response"]["id"]) is None
+    assert one.books.row.outcome == "client_closed"
