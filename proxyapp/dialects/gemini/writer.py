@@ -94,7 +94,7 @@ class AnswerWriter:
 
     def proof(self, part: p.Reasoning) -> str:
         """The `thoughtSignature` of somebody else's proof."""
-        return proving.for_caller(part, self.side.sealer)
+        return proving.for_caller(part, self.side.sealer, hidden="" if self.shows else part.text)
 
     def _call(self, part: p.ToolCall) -> list[Part]:
         before: list[Part] = []

@@ -45,7 +45,8 @@ def asked(dialect: str) -> Any:
     if dialect == CHAT:
         body["stream_options"] = {"include_usage": True}
     if dialect == "gemini":
-        body = {"contents": [{"parts": [{"text": "hi"}]}]}
+        thinks = {"thinkingConfig": {"includeThoughts": True}}
+        body = {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": thinks}
     return DIALECTS[dialect].parse_request(body, client(dialect))
 
 

@@ -140,7 +140,7 @@ def test_the_proof_of_another_goes_out_and_comes_back(form, redacted, settings, 
         back, call, *rest = turn.parts
         assert rest in ([], [p.Text(text="")])
         assert (back.signature, back.family, back.redacted) == ("pro.of", "anthropic", redacted)
-        assert back.text == (text if settings else "")
+        assert back.text == text, "who made the proof wants the text with it, shown or not"
         assert back.meta["proof"]["group"] == "claude"
         assert call.id == "c1"
 
