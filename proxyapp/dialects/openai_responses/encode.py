@@ -162,14 +162,13 @@ class ResponsesEncoder:
         return self._close("completed")
 
     def _reasoning(self, event: ev.ReasoningDelta) -> bytes:
-        out = self._open_reasoning()
+        out = self._open_reasoning(self._part)
         assert isinstance(self._writer, ReasoningWriter)
         return out + self._writer.add(event.text)
 
-    def _open_reasoning(self) -> bytes:
+    def _open_reasoning(self, part: p.Part | None) -> bytes:
         if isinstance(self._writer, ReasoningWriter):
             return b""
-        part = self._part
         own = part.item_id if isinstance(part, p.Reasoning) else None
         item_id = own if own and own.startswith("rs_") else self._new_id("reasoning")
         self._writer = ReasoningWriter(self._frames, len(self._output), item_id)
@@ -218,7 +217,7 @@ class ResponsesEncoder:
     def _end_reasoning(self, part: p.Reasoning) -> bytes:
         if not part.signature and not isinstance(self._writer, ReasoningWriter):
             return b""  # nothing was thought that could be shown or sent back
-        out = self._open_reasoning()
+        out = self._open_reasoning(part)
         assert isinstance(self._writer, ReasoningWriter)
         self._writer.proof = reasoning.for_caller(part, self._side.sealer)
         return out
