@@ -6,6 +6,7 @@ results of the calls, then everything else; in an assistant message first its te
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +60,7 @@ class Talk:
         self._others.append(("system", "text", words))
 
     def result(self, call_id: str, words: str) -> None:
-        self._results.append(("user", "result", self._numbers.get(call_id, -1), words))
+        self._results.append(("user", "result", self._numbers.get(call_id, -1), _compact(words)))
 
     def assistant(self, words: str, calls: list[tuple[str, str, Any]]) -> None:
         self.flush()
@@ -73,3 +74,12 @@ class Talk:
         self.items += sorted(self._results, key=lambda item: item[2]) + self._others
         self._results, self._others = [], []
         return self.items
+
+
+def _compact(words: str) -> str:
+    """An object of JSON without blanks between its parts: some dialects hold it as an object."""
+    try:
+        value = json.loads(words)
+    except ValueError:
+        return words
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False) if isinstance(value, dict) else words

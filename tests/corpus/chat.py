@@ -29,15 +29,13 @@ def read_request(body: Json) -> Asked:
     leading = []
     while messages and messages[0]["role"] in ("system", "developer"):
         leading += _texts(messages.pop(0))
+    tools = body.get("tools") or []
     asked = Asked(
         system="\n\n".join(leading),
         items=_items(messages),
-        tools=dict(_tool(tool["function"]) for tool in body.get("tools") or [] if "function" in tool),
-        free={
-            tool["custom"]["name"]: tool["custom"].get("description") or ""
-            for tool in body.get("tools") or []
-            if "custom" in tool
-        },
+        tools=dict(_tool(tool) for tool in tools if tool["type"] == "function"),
+        free={tool["custom"]["name"]: tool["custom"].get("description") or "" for tool in tools if "custom" in tool},
+        hosted=["web_search"] if "web_search_options" in body else [],
         choice=_choice(body.get("tool_choice")),
         stream=bool(body.get("stream")),
         limit=body.get("max_completion_tokens") or body.get("max_tokens"),
@@ -87,12 +85,18 @@ def _user_part(talk: Talk, part: Json) -> None:
 
 
 def _asked_call(call: Json) -> tuple[str, str, Any]:
+    return call["id"], *_called(call)
+
+
+def _called(call: Json) -> tuple[str, Any]:
+    """Name and arguments; free text is told as the one argument of a call."""
     if "custom" in call:
-        return call["id"], call["custom"]["name"], {"input": call["custom"]["input"]}
-    return call["id"], call["function"]["name"], parsed(call["function"]["arguments"])
+        return call["custom"]["name"], {"input": call["custom"]["input"]}
+    return call["function"]["name"], parsed(call["function"]["arguments"])
 
 
-def _tool(function: Json) -> tuple[str, tuple[str, Json]]:
+def _tool(tool: Json) -> tuple[str, tuple[str, Json]]:
+    function = tool["function"]
     return function["name"], (function.get("description") or "", function.get("parameters") or {})
 
 
@@ -113,7 +117,7 @@ def read_answer(body: Json) -> Meaning:
     _content(meaning, message.get("content"))
     meaning.reasoning += message.get("reasoning_content") or message.get("reasoning") or ""
     for call in message.get("tool_calls") or []:
-        meaning.calls.append((call["function"]["name"], parsed(call["function"]["arguments"])))
+        meaning.calls.append(_called(call))
         meaning.call_ids.append(call["id"])
     if old := message.get("function_call"):
         meaning.calls.append((old["name"], parsed(old["arguments"])))
@@ -124,6 +128,8 @@ def read_answer(body: Json) -> Meaning:
         meaning.beyond.add("n")
     if choice.get("logprobs"):
         meaning.beyond.add("logprobs")
+    if message.get("images"):
+        meaning.beyond.add("picture")
     return meaning
 
 
@@ -186,7 +192,7 @@ def _add_choice(choice: Json, piece: Json) -> None:
     content = delta.get("content") or []
     pieces = [{"type": "text", "text": content}] if isinstance(content, str) else content
     message["content"] = message.get("content", []) + pieces
-    for name in ("annotations", "reasoning_details"):
+    for name in ("annotations", "reasoning_details", "images"):
         message[name] = message.get(name, []) + (delta.get(name) or [])
     for call in delta.get("tool_calls") or []:
         _add_call(message.setdefault("tool_calls", []), choice["open"], call)

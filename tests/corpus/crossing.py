@@ -35,13 +35,13 @@ def expected(meaning: Meaning, caller: str, source: str) -> Meaning:
     told = replace(meaning, stop=STOPS[caller].get(stop, stop), beyond=set(meaning.beyond))
     if caller == CHAT and source == MESSAGES and stop == "refusal":
         told.stop = "content_filter"  # a refusal that is no text of the model's own (3.2)
-    if caller == RESPONSES and stop == "refusal" and not meaning.refusal:
-        told.stop = "content_filter"  # a refusal without words, which has no part to stand in (3.2)
+    if caller == RESPONSES and stop == "refusal" and not told.refusal:
+        told.stop = "content_filter"  # Responses tells a refusal in words; here there are none
     if len(told.call_ids) < len(told.calls):
         told.beyond.add("call id")
     if caller == MESSAGES:
-        told.text, told.refusal = told.text + told.refusal, ""  # a refusal is shown as text as well (3.2)
-    elif told.stop_text is not None:
+        told.text, told.refusal = told.text + told.refusal, ""  # a model's own refusal is shown as text (3.2)
+    if told.stop_text is not None and caller != MESSAGES:
         told.beyond.add("stop sequence")
         told.stop_text = None
     told.counts = counts_told(meaning.counts, caller)
@@ -72,9 +72,16 @@ def differences(want: Meaning, got: Meaning) -> list[str]:
             one, two = True, _is_estimate(two)
         if name == "call_ids" and "call id" in want.beyond:
             one, two = len(want.calls), len(set(two))
+        if name == "calls":  # callers of other dialects may be told a namespace before the name (7.1)
+            two = [(_bare(call[0], want), call[1]) for call in two]
         if one != two:
             found.append(f"{name}: {one!r} became {two!r}")
     return found
+
+
+def _bare(name: str, want: Meaning) -> str:
+    plain = name.rpartition("__")[2]
+    return plain if plain in dict(want.calls) else name
 
 
 def _is_estimate(counts: Counts | None) -> bool:

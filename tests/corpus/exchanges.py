@@ -12,8 +12,8 @@ from proxyapp.dialects.registry import DIALECTS
 
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "corpus"
 CHAT, RESPONSES, MESSAGES, GEMINI = "openai-chat", "openai-responses", "anthropic-messages", "gemini"
-SPOKEN = tuple(name for name in (CHAT, RESPONSES, MESSAGES) if name in DIALECTS)
-"""Dialects of callers and upstreams alike. Gemini joins when the tables of losses name what its form cannot say."""
+SPOKEN = tuple(name for name in (CHAT, RESPONSES, MESSAGES, GEMINI) if name in DIALECTS)
+"""Dialects of callers and upstreams alike."""
 MODEL = "m"
 """What callers ask for in these tests."""
 
@@ -88,8 +88,6 @@ class Exchange:
         """The caller's body in the recording's own dialect, for the model `m`."""
         if self.body is None:
             return self.asked_by(self.dialect)
-        if self.dialect == RESPONSES:  # what is kept between requests is not looked at here
-            return {**self.body, "model": MODEL, "store": False}
         return self.body if self.dialect == GEMINI else {**self.body, "model": MODEL}
 
     def asked_by(self, caller: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def read_request(body: Json) -> Asked:
         system="\n\n".join(part["text"] for part in (body.get("systemInstruction") or {}).get("parts") or []),
         items=_items(contents),
         choice=_choice((body.get("toolConfig") or {}).get("functionCallingConfig")),
-        schema=settings.get("responseJsonSchema") or settings.get("responseSchema"),
+        schema=settings.get("responseJsonSchema") or _plain(settings.get("responseSchema")),
         limit=settings.get("maxOutputTokens"),
         stop=settings.get("stopSequences") or [],
         sampling={theirs: settings[ours] for ours, theirs in _SAMPLING if settings.get(ours) is not None},
@@ -35,13 +35,32 @@ def read_request(body: Json) -> Asked:
         thoughts=sum(part.get("thoughtSignature", NOT_A_PROOF[0]) not in NOT_A_PROOF for part in parts),
     )
     for tool in body.get("tools") or []:
-        asked.hosted += [name for name in tool if name != "functionDeclarations"]
+        asked.hosted += ["web_search" if name == "googleSearch" else name for name in tool if name != _OWN]
         for told in tool.get("functionDeclarations") or []:
-            schema = told.get("parametersJsonSchema") or told.get("parameters") or {}
+            schema = told.get("parametersJsonSchema") or _plain(told.get("parameters") or {})
             asked.tools[told["name"]] = (told.get("description") or "", schema)
     return asked
 
 
+TYPES = ("TYPE_UNSPECIFIED", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL")
+
+
+def _plain(schema: Any) -> Any:
+    """A schema of Gemini's own as JSON Schema says it. Some clients of Vertex write the number of a type's name."""
+    if isinstance(schema, list):
+        return [_plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    told = {key: _plain(value) for key, value in schema.items() if key != "propertyOrdering"}
+    kind = told.get("type")
+    if isinstance(kind, int | str):
+        told["type"] = (TYPES[kind] if isinstance(kind, int) else kind).lower()
+    if told.pop("nullable", False):
+        told["type"] = [told["type"], "null"]
+    return told
+
+
+_OWN = "functionDeclarations"
 _SAMPLING = (("temperature", "temperature"), ("topP", "top_p"))
 
 
@@ -139,6 +158,8 @@ def read_answer(body: Json) -> Meaning:
         meaning.refusal = candidate.get("finishMessage") or ""
     if meaning.calls and meaning.stop == "end":
         meaning.stop = "tool_calls"
+    if candidate.get("logprobsResult"):
+        meaning.beyond.add("logprobs")
     if len(body["candidates"]) > 1:
         meaning.beyond.add("n")
     return meaning
@@ -154,7 +175,7 @@ def _part(meaning: Meaning, part: Json) -> None:
     elif "text" in part:
         meaning.text += part["text"]
     elif set(part) - {"thoughtSignature"}:
-        meaning.beyond.add("hosted tools" if {"executableCode", "codeExecutionResult"} & set(part) else "media")
+        meaning.beyond.add("hosted tools" if {"executableCode", "codeExecutionResult"} & set(part) else "picture")
 
 
 def _counts(usage: Json | None) -> Counts | None:
@@ -188,7 +209,7 @@ def fold(raw: bytes) -> Json:
     return whole
 
 
-_KEPT = ("finishReason", "finishMessage", "groundingMetadata", "citationMetadata")
+_KEPT = ("logprobsResult", "finishReason", "finishMessage", "groundingMetadata", "citationMetadata")
 
 
 def _add_part(parts: list[Json], part: Json) -> None:

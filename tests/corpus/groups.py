@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from proxyapp.ir.profile import Profile
-from tests.corpus import checks, request_checks, roads
+from tests.corpus import checks, endpoints, request_checks, roads
 from tests.corpus.checks import Losses
 from tests.corpus.exchanges import (
     CHAT,
@@ -120,6 +120,15 @@ def _request(asker: Asking, to: str, check: Callable[[Asking], Losses]) -> Case:
     return Case(asker.dialect, to, form, asker.id, lambda house: check(asker))
 
 
+def _endpoints() -> Iterator[Case]:
+    for each in endpoints.recorded():
+        run = functools.partial(endpoints.passed_on, each=each)
+        yield Case(each.kind, each.kind, each.exchange.form, each.id, run)
+    for upstream in SPOKEN:
+        run = functools.partial(endpoints.counted, upstream=upstream)
+        yield Case(MESSAGES, upstream, "agent", endpoints.COUNTED.stem, run)
+
+
 SAME = Group("Answers, same dialect: unchanged", _same)
 CROSS = Group("Answers, another dialect: the same meaning", _cross)
 PIECEWISE = Group("Streams one byte at a time: the same bytes", _piecewise)
@@ -127,4 +136,5 @@ ALIKE = Group("Stream and whole answer: the same meaning", _alike)
 FORWARDED = Group("Requests, same dialect: unchanged", _forwarded)
 TRANSLATED = Group("Requests for a current model: the same meaning", _translated)
 TRANSLATED_OLDER = Group("Requests for an older model: the same meaning", _translated_older)
-GROUPS = (SAME, CROSS, PIECEWISE, ALIKE, FORWARDED, TRANSLATED, TRANSLATED_OLDER)
+ENDPOINTS = Group("Other endpoints: passed on, and tokens counted", _endpoints)
+GROUPS = (SAME, CROSS, PIECEWISE, ALIKE, FORWARDED, TRANSLATED, TRANSLATED_OLDER, ENDPOINTS)

@@ -12,11 +12,12 @@ from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.call import Call
 from proxyapp.engine.core import Engine
 from proxyapp.engine.identity import new_request_id
+from proxyapp.engine.serve import Story, serve
 from proxyapp.engine.settings import EngineSettings
 from proxyapp.engine.transport import Transport
 from proxyapp.upstreams.contract import Credential, Upstream
 from tests.corpus.exchanges import CHAT, GEMINI, MESSAGES, MODEL, RESPONSES, Exchange
-from tests.engine.conftest import KEY, BooksInAList, Outcome, a_snapshot, ask
+from tests.engine.conftest import KEY, BooksInAList, Outcome, a_snapshot, collect
 from tests.fakes.upstream import Script, ScriptedUpstream
 
 UPSTREAM_MODEL = f"{MODEL}-at-up"
@@ -36,20 +37,22 @@ class House:
     def __init__(self, upstream: ScriptedUpstream) -> None:
         self.upstream = upstream
 
-    async def ask(self, exchange: Exchange, caller: str, body: dict[str, Any], *, piece: int = 0) -> Outcome:
+    async def ask(
+        self, exchange: Exchange, caller: str, body: dict[str, Any], *, piece: int = 0, story: Story | None = None
+    ) -> Outcome:
         """The caller's body goes in, the recording is played (`piece` bytes a network write; 0: in one), and what the
-        caller got comes out."""
+        caller got comes out. `story`: of an endpoint that is no conversation."""
         self.upstream.clear()
         self.upstream.then(played(exchange, piece))
-        engine = Engine(
-            settings=EngineSettings(), books=BooksInAList(), sealer=Sealer(b"k" * 32), transport=Transport(tls=_TLS)
-        )
+        books = BooksInAList()
+        engine = Engine(settings=EngineSettings(), books=books, sealer=Sealer(b"k" * 32), transport=Transport(tls=_TLS))
         up = Upstream(
             name="up", base_url=self.upstream.url, credentials=(_SECRET,), retries=0, **_UPSTREAMS[exchange.dialect]
         )
         engine.snapshot = a_snapshot(up, model=MODEL)
         try:
-            return await ask(engine, call(caller, body, stream=exchange.stream))
+            reply = await serve(engine, call(caller, body, stream=exchange.stream), story)
+            return Outcome(reply.status, await collect(reply), reply, books.row)
         finally:
             await engine.close()
 

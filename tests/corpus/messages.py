@@ -41,7 +41,7 @@ def read_request(body: Json) -> Asked:
             for tool in body.get("tools") or []
             if "input_schema" in tool
         },
-        hosted=[tool["name"] for tool in body.get("tools") or [] if "input_schema" not in tool],
+        hosted=["web_search" for tool in body.get("tools") or [] if tool.get("type", "").startswith("web_search")],
         choice=_choice(body.get("tool_choice")),
         schema=format_.get("schema"),
         stream=bool(body.get("stream")),

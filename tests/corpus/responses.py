@@ -115,7 +115,7 @@ def _add_tools(asked: Asked, tools: list[Json], prefix: str = "") -> None:
             case "namespace":
                 _add_tools(asked, tool["tools"], f"{tool['name']}__")
             case hosted:
-                asked.hosted.append(hosted.removesuffix("_preview"))
+                asked.hosted.append("web_search" if hosted.startswith("web_search") else hosted)
 
 
 def _choice(choice: Any) -> Any:
@@ -138,7 +138,7 @@ def read_answer(body: Json) -> Meaning:
             case "reasoning":
                 meaning.reasoning += "\n\n".join(p["text"] for p in [*item["summary"], *(item.get("content") or [])])
             case "function_call" | "custom_tool_call":
-                meaning.calls.append((_called(item), _arguments(item)))
+                meaning.calls.append((item["name"], _arguments(item)))
                 meaning.call_ids.append(item["call_id"])
             case other:
                 meaning.beyond.add(BEYOND.get(other, "hosted tools"))
@@ -152,12 +152,14 @@ BEYOND = {
     "apply_patch_call": "caller's own hosted tool",
     "local_shell_call": "caller's own hosted tool",
     "mcp_approval_request": "approval",
+    "image_generation_call": "picture",
 }
 
 
 def _content(meaning: Meaning, part: Json) -> None:
     if part["type"] == "refusal":
         meaning.refusal += part["refusal"]
+        meaning.stop = "refusal"
         return
     meaning.text += part["text"]
     for note in part.get("annotations") or []:
@@ -173,7 +175,7 @@ def _stop(body: Json, meaning: Meaning) -> str:
     """translation.md 3.2, "decode"."""
     match body["status"]:
         case "completed":
-            return "tool_calls" if meaning.calls else "refusal" if meaning.refusal else "end"
+            return "tool_calls" if meaning.calls else meaning.stop or "end"
         case "incomplete":
             reason = body["incomplete_details"]["reason"]
             return {"max_output_tokens": "length", "content_filter": "content_filter"}[reason]

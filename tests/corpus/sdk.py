@@ -18,6 +18,7 @@ from openai.types.responses import Response
 
 from tests.corpus.exchanges import CHAT, GEMINI, MESSAGES, RESPONSES
 from tests.corpus.gemini import fold as fold_gemini
+from tests.corpus.responses import ENDS
 
 Filtered, AtTheLimit = openai.ContentFilterFinishReasonError, openai.LengthFinishReasonError
 """How the SDK's stream helper tells a program of an answer that was filtered, or cut at its limit."""
@@ -90,10 +91,8 @@ def _responses(stream: bool) -> dict[str, Any]:
         Response.model_validate(answer.model_dump())
         return answer.model_dump()
     with _openai().responses.stream(**asked) as events:
-        last: Any = list(events)[-1]
-        if last.type == "response.incomplete":  # `get_final_response` knows only of complete ones
-            return dict(last.response.model_dump())
-        return dict(events.get_final_response().model_dump())
+        told = [event for event in events if event.type in ENDS]
+        return told[-1].response.model_dump()
 
 
 def _gemini(stream: bool) -> dict[str, Any]:

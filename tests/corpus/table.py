@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.corpus import losses, schemas
+from tests.corpus import endpoints, losses, schemas
 from tests.corpus.exchanges import CHAT, GEMINI, MESSAGES, RESPONSES, SPOKEN, agents, exchanges
 from tests.corpus.groups import GROUPS, Case
 from tests.corpus.house import House
@@ -17,6 +17,7 @@ from tests.fakes.upstream import ScriptedUpstream
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "corpus.md"
 NAME = {CHAT: "Chat", RESPONSES: "Responses", MESSAGES: "Messages", GEMINI: "Gemini"}
+OTHER_NAMES = {"openai-embeddings": "Embeddings", "openai-completions": "Completions"}
 FORMS = ("whole", "stream", "error", "recorded", "agent")
 
 
@@ -76,6 +77,7 @@ def page(results: Results) -> str:
 
 
 def _head() -> list[str]:
+    left_out = "; ".join(f"`{name}`: {why}" for name, why in endpoints.NOT_HELD.items())
     counted = ", ".join(f"{len(exchanges(name))} of {NAME[name]}" for name in SPOKEN)
     return [
         "# Recorded traffic, counted",
@@ -89,7 +91,11 @@ def _head() -> list[str]:
         "- **The same meaning**: plain readers, independent of the gateway's code, find the same text, tool calls with",
         "  parsed arguments, reasoning, refusal, sources, stop class and token counts on both sides. What we write",
         "  validates against the services' specifications, and their official SDKs read the same meaning from it.",
+        "- **Passed on**: embeddings and old completions go and come unchanged but for the model's name; the question",
+        "  how many tokens a prompt has is answered with a number, counted by the upstream or estimated here.",
         "- **With a named loss**: one of the losses below, for which the target has no words; all else was compared.",
+        "",
+        f"Recorded and not played: {left_out}.",
         "",
     ]
 
@@ -101,7 +107,8 @@ def _table(results: Results) -> list[str]:
     ]
     total = Counts()
     for (group, caller, upstream, form), counts in sorted(results.lines.items(), key=_order):
-        cells = (group, NAME[caller], NAME[upstream], form, counts.passed, counts.lossy, len(counts.failed))
+        names = NAME | OTHER_NAMES
+        cells = (group, names[caller], names[upstream], form, counts.passed, counts.lossy, len(counts.failed))
         lines.append("| " + " | ".join(map(str, cells)) + " |")
         total.passed += counts.passed
         total.lossy += counts.lossy

@@ -9,7 +9,7 @@ import pytest
 from tests.corpus import checks, crossing
 from tests.corpus.exchanges import CHAT, SPOKEN, Exchange, exchanges
 from tests.corpus.folding import payloads
-from tests.corpus.groups import CROSS, SAME
+from tests.corpus.groups import CROSS, ENDPOINTS, SAME
 
 SAMPLE = (
     "openai-chat.sse.openllmetry.agent-arun-streaming-with-tools-0.e5f21c",
@@ -26,6 +26,11 @@ async def test_in_the_same_dialect_nothing_changes(house, case):
 
 @pytest.mark.parametrize("case", CROSS.cases(), ids=str)
 async def test_in_another_dialect_it_means_the_same(house, case):
+    await case.run(house)
+
+
+@pytest.mark.parametrize("case", ENDPOINTS.cases(), ids=str)
+async def test_what_is_no_conversation_is_passed_on(house, case):
     await case.run(house)
 
 

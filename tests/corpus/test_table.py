@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from tests.corpus import schemas, table
+from tests.corpus import endpoints, schemas, table
 from tests.corpus.exchanges import FOLDER, SPOKEN, exchanges
 
 pytestmark = pytest.mark.slow
@@ -46,6 +46,7 @@ def test_the_corpus_is_whole():
         "anthropic-complete": 1,
     }
     assert len(list((FOLDER / "clients").glob("*.json"))) == 29
+    assert set(kinds) == {*SPOKEN, *endpoints.STORIES, *endpoints.NOT_HELD}
     assert len(exchanges()) == sum(kinds[name] for name in SPOKEN)
 
 

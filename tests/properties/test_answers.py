@@ -14,7 +14,7 @@ from proxyapp.dialects.sse import FrameReader
 from proxyapp.ir.fold import fold, unfold
 from proxyapp.ir.grammar import check_all
 from proxyapp.ir.parts import Text
-from proxyapp.ir.request import Request, Turn
+from proxyapp.ir.request import ReasoningSettings, Request, Turn
 from proxyapp.ir.response import Response
 from tests.corpus import crossing, responses, schemas, sdk
 from tests.corpus.exchanges import RESPONSES, SPOKEN
@@ -28,7 +28,8 @@ from tests.properties.sides import client_side, upstream_side
 def wanted(dialect: str, *, stream: bool) -> Request:
     """A caller's request that wants all there is to see."""
     turns = [Turn(role="user", parts=[Text(text="hi")])]
-    return Request(client_dialect=dialect, model="m", stream=stream, include_usage=True, turns=turns)
+    shown = ReasoningSettings(mode="adaptive", show=True)
+    return Request(client_dialect=dialect, model="m", stream=stream, include_usage=True, turns=turns, reasoning=shown)
 
 
 def whole(caller: str, answer: Response) -> Any:

@@ -42,11 +42,11 @@ def blocked(feedback: Any) -> Finish | None:
 def render(finish: Finish, *, refused: str, has_content: bool) -> dict[str, Any]:
     """`finishReason` and `finishMessage`. Raises UpstreamBroken for an answer that is none (3.2 rule 3)."""
     kind = finish.kind
-    if finish.raw in FINISH and (kind is not FinishKind.OTHER or has_content):
+    if isinstance(finish.raw, str) and finish.raw in FINISH and (kind is not FinishKind.OTHER or has_content):
         return _told(finish.raw, finish.explanation)
     if kind is FinishKind.MALFORMED or (kind is FinishKind.OTHER and not has_content):
         raise UpstreamBroken(f"The model's answer was unusable ({finish.raw or 'no reason given'}).")
-    if refused and FINISH_WORD[kind] == "STOP":
+    if refused and FINISH_WORD[kind] in ("STOP", "SAFETY"):
         return _told("SAFETY", refused)
     return _told(FINISH_WORD[kind], finish.explanation)
 

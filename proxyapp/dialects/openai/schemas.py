@@ -44,8 +44,9 @@ def _strict_object(node: dict[str, Any]) -> bool:
     is_object = kind == "object" or (isinstance(kind, list) and "object" in kind) or "properties" in node
     if not is_object:
         return True
-    names = set(_keys(node.get("properties")))
-    return node.get("additionalProperties") is False and names == set(_items(node.get("required")))
+    names, required = _keys(node.get("properties")), _items(node.get("required"))
+    is_closed = node.get("additionalProperties") is False
+    return is_closed and len(required) == len(names) and all(name in required for name in names)
 
 
 def _values(value: Any) -> list[Any]:

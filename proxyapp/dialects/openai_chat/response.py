@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from proxyapp.dialects.contract import UpstreamSide
+from proxyapp.dialects.openai.fields import as_text
 from proxyapp.dialects.openai_chat.decode import ChatDecoder
 from proxyapp.dialects.openai_chat.errors import ERRORS
 from proxyapp.dialects.openai_chat.tables import NAME
@@ -33,7 +34,7 @@ def parse_response(body: dict[str, Any], side: UpstreamSide) -> Response:
     chunk.choices = [_numbered(choice)]
     decoder = ChatDecoder(side)
     response = fold([*decoder.take(chunk), *decoder.close()])
-    response.finish.raw = word
+    response.finish.raw = as_text(word) or None
     if chunk.system_fingerprint is not None:
         response.extras = {NAME: {"system_fingerprint": chunk.system_fingerprint}}
     return response

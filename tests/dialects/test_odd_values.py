@@ -1,0 +1,40 @@
+"""Values of a kind that nobody expects, from callers and upstreams: found by the properties, kept as plain cases."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxyapp.dialects.registry import DIALECTS
+from proxyapp.ir import parts as p
+from proxyapp.ir.request import Request, Tool, Turn
+from proxyapp.ir.response import Finish, FinishKind, Response
+from tests.properties.sides import client_side, rendered, upstream_side
+from tests.properties.test_answers import wanted
+
+HI = [Turn(role="user", parts=[p.Text(text="Hi")])]
+
+
+@pytest.mark.parametrize("dialect", ["gemini", "anthropic-messages", "openai-chat", "openai-responses"])
+@pytest.mark.parametrize("required", [[[]], [{}, "a"], "a", {"a": 1}, [None]])
+def test_a_schema_whose_list_of_required_names_is_none(dialect, required):
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": required}
+    schema["additionalProperties"] = False
+    tools = [Tool(name="t", schema=schema, strict=True), Tool(name="u", schema={"allOf": [schema, schema]})]
+    assert "t" in str(rendered(dialect, Request(client_dialect="x", model="m", turns=HI, tools=tools)))
+
+
+def test_a_finish_reason_that_is_no_word():
+    body = {"id": "1", "choices": [{"message": {"content": "Hi"}, "finish_reason": []}]}
+    answer = DIALECTS["openai-chat"].parse_response(body, upstream_side("openai-chat"))
+    assert (answer.finish.kind, answer.finish.raw) == (FinishKind.OTHER, None)
+
+
+def test_the_words_of_a_refusal_reach_a_gemini_caller():
+    answer = Response(parts=[p.Refusal(text="I will not.")], finish=Finish(kind=FinishKind.REFUSAL, raw="stop"))
+    told = DIALECTS["gemini"].render_response(answer, wanted("gemini", stream=False), client_side())
+    assert (told["candidates"][0]["finishReason"], told["candidates"][0]["finishMessage"]) == ("SAFETY", "I will not.")
+
+
+def test_an_item_whose_kind_is_no_word():
+    told = b'{"id": "r", "status": "completed", "output": [{"type": []}, {"type": "function_call"}]}'
+    assert DIALECTS["openai-responses"].glimpse(told).finish == Finish(kind=FinishKind.TOOL_CALLS, raw="completed")
