@@ -117,6 +117,9 @@ class Questions(Operation[Question]):
     async def recall(self, target: Target) -> None:
         await self._preparation.recall(target)
 
+    def mends(self, error: UpstreamFault) -> bool:
+        return self._preparation.mends(error)
+
     def road(self, target: Target, credential: Credential | None) -> Question:
         try:
             return self._question(target, credential)
@@ -139,6 +142,7 @@ class Questions(Operation[Question]):
         dialect, counter = found[0], COUNTERS[found[0].name]
         side = self._preparation.upstream_side(kind_of(target), target, credential)
         if dialect is self._call.dialect:
+            side.without_proofs = self._preparation.recollection.passes(self._body)
             patched = jsonio.decode_top(dialect.patch(self._body, target.model, side))
             return Question(jsonio.encode(counter.question(patched, target.model)), Notes(), counter, None)
         rendered = dialect.render_request(self._preparation.request_for(target, side), side)

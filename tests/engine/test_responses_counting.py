@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from proxyapp.dialects.registry import DIALECTS
-from proxyapp.engine.conversation import Chain
+from proxyapp.engine.conversation import Chain, Turn
 from proxyapp.engine.counting import count
 from proxyapp.engine.serve import serve
 from proxyapp.engine.snapshot import Credential
@@ -90,15 +90,33 @@ async def test_a_server_of_chat_alone_is_estimated_and_never_asked(make_engine, 
     assert (reply.headers["x-dragoman-estimated"], upstream.seen) == ("true", [])
 
 
+async def test_proofs_that_openai_cannot_read_are_left_out_of_the_count(make_engine, upstream):
+    wrong = {
+        "message": "unreadable",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "invalid_encrypted_content",
+    }
+    upstream.then(answer_json({"error": wrong}, 400), answer_json({"input_tokens": 5}))
+    thought = {"type": "reasoning", "id": f"rs_{'0' * 48}", "summary": [], "encrypted_content": "of-another"}
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello."}]}
+    question = {"type": "message", "role": "user", "content": "Hi"}
+    asked = body(input=[question, thought, said, question])
+    _, answer, _ = await counted(make_engine(openai(upstream)), "openai-responses", asked)
+    assert answer == {"input_tokens": 5}
+    assert [b"of-another" in seen.raw for seen in upstream.seen] == [True, False]
+
+
 class Kept:
     """A store that holds one conversation."""
 
     async def chain(self, client: int, response_id: str) -> Chain | None:
         said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "word " * 400}]}
-        return Chain(rows=[1], items=[said]) if (client, response_id) == (1, "resp_1") else None
+        turn = Turn(sent=[said], response={"id": "resp_1", "output": []})
+        return Chain(rows=[1], turns=[turn]) if (client, response_id) == (1, "resp_1") else None
 
-    async def items(self, client: int, ids: Any) -> dict[str, Any]:
-        return {}
+    async def holders(self, client: int, ids: Any) -> list[Turn]:
+        return []
 
     async def put(self, client: int, turn: Any, after: Any) -> bool:
         raise AssertionError("nothing of a count is kept")
