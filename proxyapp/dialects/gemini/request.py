@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import Body, ClientSide, Peek
 from proxyapp.dialects.gemini import fields
 from proxyapp.dialects.gemini.contents import Reader, read_system
@@ -11,6 +12,7 @@ from proxyapp.dialects.gemini.openapi import as_json_schema
 from proxyapp.dialects.gemini.tables import NAME, WORDS
 from proxyapp.dialects.gemini.tools import read_tools
 from proxyapp.errors import BadRequest, Unsupported
+from proxyapp.ir.parts import Text
 from proxyapp.ir.request import Format, ReasoningSettings, Request
 
 _CONFIG = "generationConfig"
@@ -27,6 +29,8 @@ _CONFIG_MODELLED = frozenset(
         "responseLogprobs", "logprobs", "responseModalities", "thinkingConfig",
     }
 )  # fmt: skip
+_NO_OBJECTS = ("array", "string", "number", "integer", "boolean")
+_IN_WORDS = "Answer with JSON that follows this schema and nothing else: no prose, no code fence."
 _LEVELS = ("minimal", "low", "medium", "high", "xhigh")
 
 
@@ -58,7 +62,7 @@ def parse_request(body: dict[str, Any], side: ClientSide) -> Request:
     read_tools(body, request, side)
     config = fields.record(body, _CONFIG) or {}
     _sampling(config, request)
-    _output(config, request)
+    _output(config, request, side)
     request.reasoning = _reasoning(config)
     request.extras = {k: v for k, v in fields.camelled(body).items() if k not in _MODELLED and v not in ([], {})}
     for key, value in fields.camelled(config).items():
@@ -90,7 +94,18 @@ def _sampling(config: dict[str, Any], request: Request) -> None:
     request.top_logprobs = fields.whole(config, "logprobs", _CONFIG)
 
 
-def _output(config: dict[str, Any], request: Request) -> None:
+def _ask_in_words(schema: dict[str, Any], mime: str, request: Request, side: ClientSide) -> None:
+    """Google's models take a schema of a list or of one word; all others want an object at the root."""
+    wanted = f"{_IN_WORDS}\n{jsonio.text(schema)}"
+    if mime.lower().endswith("enum"):
+        listed = schema.get("enum")
+        words = [str(word) for word in listed if word is not None] if isinstance(listed, list) else []
+        wanted = f"Answer with exactly one of these and nothing else: {', '.join(words)}"
+    request.system.append(Text(text=wanted))
+    side.notes.add(WORDS["format"], "The model is asked for this form of answer in words.", dropped=False)
+
+
+def _output(config: dict[str, Any], request: Request, side: ClientSide) -> None:
     modalities = [str(word).upper() for word in fields.listing(config, "responseModalities", _CONFIG)]
     if any(word not in ("TEXT", "MODALITY_UNSPECIFIED") for word in modalities):
         raise Unsupported("This model answers in text only.", param=f"{_CONFIG}.responseModalities")
@@ -99,7 +114,9 @@ def _output(config: dict[str, Any], request: Request) -> None:
     schema = fields.record(config, "responseJsonSchema", _CONFIG) or fields.record(newer or {}, "schema", _CONFIG)
     if schema is None and (older := fields.record(config, "responseSchema", _CONFIG)) is not None:
         schema = as_json_schema(older, f"{_CONFIG}.responseSchema")
-    if schema is not None:
+    if schema is not None and (schema.get("type") in _NO_OBJECTS or mime.lower().endswith("enum")):
+        _ask_in_words(schema, mime, request, side)
+    elif schema is not None:
         request.format = Format(kind="json_schema", schema=schema, always_held=True)
     elif mime.lower().endswith("json"):
         request.format = Format(kind="json_object")

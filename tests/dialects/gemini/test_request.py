@@ -61,6 +61,27 @@ def test_the_shape_of_the_answer(config, want, parse):
 
 
 @pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (
+            {"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING", "enum": ["a", "b"]}},
+            "these and nothing else: a, b",
+        ),
+        (
+            {"responseSchema": {"type": "ARRAY", "items": {"type": "STRING"}}},
+            '{"type":"array","items":{"type":"string"}}',
+        ),
+    ],
+)
+def test_a_form_without_an_object_is_asked_for_in_words(config, words, parse, caller):
+    request = parse(systemInstruction="Be brief.", generationConfig=config)
+    assert request.format is None
+    assert request.system[0].text == "Be brief."
+    assert request.system[1].text.endswith(words)
+    assert [note.dropped for note in caller.notes.items] == [False]
+
+
+@pytest.mark.parametrize(
     ("config", "want"),
     [
         ({}, None),
