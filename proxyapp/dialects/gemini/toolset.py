@@ -96,8 +96,7 @@ class Toolset:
         if tool.dialect == NAME:
             return dict(tool.raw)
         if tool.kind in _SEARCHES:
-            self._filters(tool, path)
-            return {"googleSearch": {}}
+            return self._search(tool, path)
         if tool.kind == "web_fetch":
             self._filters(tool, path)
             return {"urlContext": {}}
@@ -111,6 +110,14 @@ class Toolset:
             self.side.refuse(path, sentence)
             return None
         raise Unsupported(sentence, param=path)
+
+    def _search(self, tool: ServerTool, path: str) -> dict[str, Any] | None:
+        """Beside functions many of Google's models refuse their search, so that one that is only offered goes."""
+        if tool.raw.get("external_web_access") is False or (tool.optional and self.request.tools):
+            self.side.drop(path, "The search was left out: Google's goes out to the web, and not beside functions.")
+            return None
+        self._filters(tool, path)
+        return {"googleSearch": {}}
 
     def _filters(self, tool: ServerTool, path: str) -> None:
         filters = tool.raw.get("filters")
