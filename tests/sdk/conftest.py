@@ -53,16 +53,14 @@ class StoreInADict:
 
     async def chain(self, client: int, response_id: str) -> Chain | None:
         for row, (owner, turn, after) in enumerate(self._turns):
-            if (owner, turn.response_id) == (client, response_id):
+            if (owner, turn.response["id"]) == (client, response_id):
                 rows = [*after, row]
-                turns = [self._turns[each][1] for each in rows]
-                return Chain(rows, [item for each in turns for item in [*each.sent, *each.response["output"]]])
+                return Chain(rows, [self._turns[each][1] for each in rows])
         return None
 
-    async def items(self, client: int, ids: Sequence[str]) -> dict[str, Any]:
+    async def holders(self, client: int, ids: Sequence[str]) -> list[Turn]:
         own = [turn for owner, turn, _ in self._turns if owner == client]
-        held = [item for turn in own for item in [*turn.sent, *turn.response["output"]]]
-        return {item["id"]: item for item in held if item["id"] in ids}
+        return [turn for turn in own if any(item["id"] in ids for item in turn.response["output"])]
 
     async def put(self, client: int, turn: Turn, after: Sequence[int]) -> bool:
         self._turns.append((client, turn, list(after)))
