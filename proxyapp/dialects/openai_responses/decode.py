@@ -59,12 +59,14 @@ class ResponsesDecoder:
         step = _STEPS.get(kind)
         if step is not None:
             return step(self, event, data)
-        if not self._started and not kind.startswith("response."):
+        if not kind:
             return self._fail(self._stranger(event, data))
+        if not kind.startswith("response."):  # a relay's own: a ping, its limits
+            return [ev.Alive()] if self._started else []
         return [*self._start({}), *self._of_item(kind, event)]
 
     def _stranger(self, event: dict[str, Any], data: bytes) -> UpstreamFault:
-        """The first frame is of no kind known here: an error in plain form, or another dialect."""
+        """A frame that names no kind: an error in plain form, or another dialect."""
         if event.get("error"):
             return ERRORS.of_event(data)
         return UpstreamBroken(_NO_EVENT)

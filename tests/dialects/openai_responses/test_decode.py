@@ -213,10 +213,25 @@ def test_a_stream_without_its_end_is_broken(decode: Decode, sse: Callable[..., b
         {"type": "response.output_item.done", "item": {"type": "message", "content": [5, {"text": 5}]}},
         {"type": "response.output_text.delta", "output_index": 9, "delta": {}},
         {"type": "response.made_up", "delta": "x"},
-        {"type": 5},
-        {},
+        {"type": "keepalive"},
     ],
 )
 def test_events_of_no_sense_hurt_nobody(decode: Decode, sse: Callable[..., bytes], strange: Json) -> None:
-    raw = sse(BEGUN, {"type": "", **strange}, done(said("Hi")))
+    raw = sse(BEGUN, strange, done(said("Hi")))
     assert isinstance(decode(raw)[-1], ev.Finished)
+
+
+def test_what_a_relay_says_before_the_answer_is_not_the_answer(decode: Decode, sse: Callable[..., bytes]) -> None:
+    events = decode(sse({"type": "codex.rate_limits", "limits": {}}, BEGUN, done(said("Hi"))))
+    assert isinstance(events[0], ev.Started)
+    assert events[0].id == "resp_1"
+
+
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [({"error": {"message": "Boom"}}, UpstreamRefused), ({"choices": []}, UpstreamBroken), ({}, UpstreamBroken)],
+)
+def test_a_frame_that_names_no_kind_is_an_error(decode: Decode, frame: Json, error: type[Exception]) -> None:
+    (failed,) = decode(b"data: " + json.dumps(frame).encode() + b"\n\n")
+    assert isinstance(failed, ev.Failed)
+    assert isinstance(failed.error, error)
