@@ -51,6 +51,11 @@ class AnthropicEncoder:
         self._is_open = False
         self._text_prefix = self._json_prefix = b""
         self._hidden: list[str] = []
+        self._has_spoken = False
+        """There is a block that is not thinking."""
+        self._late: list[p.Reasoning] = []
+        """Thinking after it that shows nothing: a message that ends with it has no last word for Claude Code's
+        print mode (seen with 2.1.197), so it waits for what follows it."""
         self._arguments: list[str] | None = None
         """Argument text that is held back, since it does not begin like an object; None = it flows."""
 
@@ -138,6 +143,10 @@ class AnthropicEncoder:
         part, self._part = self._part, None
         out = b""
         if isinstance(part, p.Reasoning) and not part.redacted:
+            part.text = "".join(self._hidden)
+            if self._has_spoken and not self._is_open:
+                self._late.append(part)
+                return b""
             out = self._sign(part)
         elif isinstance(part, p.ToolCall):
             out = self._json(_CLOSING) if part.kind == "custom" else self._late_arguments(part)
@@ -174,7 +183,6 @@ class AnthropicEncoder:
 
     def _sign(self, part: p.Reasoning) -> bytes:
         """The proof goes just before the end of its block, which it opens when no text did (4.3 rule 7)."""
-        part.text = "".join(self._hidden)
         if not self._is_open and (not self._writer.wants(part) or not (part.text or part.signature)):
             return b""
         out = b"" if self._is_open else self._begin({"type": "thinking", "thinking": "", "signature": ""})
@@ -208,12 +216,15 @@ class AnthropicEncoder:
     # --- blocks
 
     def _begin(self, block: dict[str, Any]) -> bytes:
+        late, self._late = self._late, []
+        before = b"".join(self._sign(part) + self._end() for part in late)
+        self._has_spoken = self._has_spoken or block["type"] not in ("thinking", "redacted_thinking")
         self._index += 1
         self._is_open = True
         self._text_prefix = _DELTA % (self._index, b"text_delta", b"text")
         self._json_prefix = _DELTA % (self._index, b"input_json_delta", b"partial_json")
         body = {"type": "content_block_start", "index": self._index, "content_block": block}
-        return _frame(b"content_block_start", body)
+        return before + _frame(b"content_block_start", body)
 
     def _delta(self, delta: dict[str, Any]) -> bytes:
         body = {"type": "content_block_delta", "index": self._index, "delta": delta}

@@ -78,12 +78,21 @@ def render_response(response: Response, request: Request, side: ClientSide) -> d
         "type": "message",
         "role": "assistant",
         "model": request.model or response.model,  # Claude Code compares it, see `naming`
-        "content": content,
+        "content": _to_the_last_word(content),
         **ended,
         "container": None,
         "usage": counted,
         **response.extras.get(NAME, {}),
     }
+
+
+def _to_the_last_word(content: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without thinking at the end that shows nothing; see `AnthropicEncoder`."""
+    has_spoken = any(block["type"] not in ("thinking", "redacted_thinking") for block in content)
+    kept = list(content)
+    while has_spoken and kept[-1]["type"] == "thinking" and not kept[-1]["thinking"]:
+        kept.pop()
+    return kept
 
 
 def message_id(upstream_id: str, side: ClientSide) -> str:
