@@ -35,6 +35,10 @@ def is_thinker(model: str) -> bool:
     return model.startswith("deepseek")
 
 
+def is_newer(model: str) -> bool:
+    return model.startswith("gpt-5")
+
+
 def read(seen: Seen, thoughts: dict[str, str]) -> Ask:
     """Raises Refused. `thoughts`: call id -> the reasoning that came with it."""
     body = seen.body
@@ -101,10 +105,13 @@ def _assistant(message: Json, ask: Ask, path: str) -> list[str]:
     ids = []
     for number, call in enumerate(calls):
         at = f"{path}.tool_calls[{number}]"
-        only(call, {"id", "type", "function", "index"}, at)  # the SDK's stream helper leaves the index there
-        require(call.get("type") == "function", f"{at}.type: not expected")
+        only(call, {"id", "type", "function", "custom", "index"}, at)  # the SDK's stream helper leaves the index there
         ids.append(text(call.get("id"), f"{at}.id"))
         require(0 < len(ids[-1]) <= 64, f"{at}.id: string too long")
+        if call.get("type") == "custom":
+            _custom_call(only(call.get("custom"), {"name", "input"}, f"{at}.custom"), ask, at)
+            continue
+        require(call.get("type") == "function", f"{at}.type: not expected")
         function = only(call.get("function"), {"name", "arguments", "parsed_arguments"}, f"{at}.function")
         require(function.get("parsed_arguments") is None, f"{at}.function.parsed_arguments: not permitted")
         require(TOOL_NAME.fullmatch(text(function.get("name"), at)), f"{at}.function.name: not a tool's name")
@@ -113,11 +120,17 @@ def _assistant(message: Json, ask: Ask, path: str) -> list[str]:
     return ids
 
 
+def _custom_call(call: Json, ask: Ask, path: str) -> None:
+    require(is_newer(ask.model), f"{path}.type: custom tools are not supported by this model")
+    require(TOOL_NAME.fullmatch(text(call.get("name"), path)), f"{path}.custom.name: not a tool's name")
+    text(call.get("input"), f"{path}.custom.input")
+
+
 def _thoughts(message: Json, ids: list[str], thoughts: dict[str, str]) -> None:
-    """Inside a tool loop the reasoning comes back as it was (6.3, C DeepSeek-type)."""
+    """Inside a tool loop the reasoning comes back as it was (6.3, C DeepSeek-type); the field is there, if empty."""
     for call_id in ids:
         if call_id in thoughts:
-            same = message.get("reasoning_content") == thoughts[call_id]
+            same = message.get("reasoning_content") in (thoughts[call_id], "")
             require(same, "The `reasoning_content` in the thinking mode must be passed back to the API.")
 
 
@@ -165,6 +178,9 @@ def _tools(body: Json, ask: Ask) -> None:
     require("tools" not in body or body["tools"], "tools: [] is too short")
     for number, tool in enumerate(body.get("tools", [])):
         path = f"tools[{number}]"
+        if tool.get("type") == "custom" and is_newer(ask.model):
+            ask.tools.append(_custom(tool, path))
+            continue
         only(tool, {"type", "function"}, path)
         require(tool.get("type") == "function", f"{path}.type: not expected")
         function = only(tool.get("function"), {"name", "description", "parameters", "strict"}, f"{path}.function")
@@ -181,12 +197,22 @@ def _tools(body: Json, ask: Ask) -> None:
     require(ask.tools or "parallel_tool_calls" not in body, "parallel_tool_calls is only allowed with tools")
     ask.parallel = body.get("parallel_tool_calls", True)
     if isinstance(choice, dict):
-        only(choice, {"type", "function"}, "tool_choice")
-        ask.forced = choice["function"]["name"]
+        only(choice, {"type", "function", "custom"}, "tool_choice")
+        ask.forced = choice[choice["type"]]["name"]
         require(ask.forced in ask.tools, f"tool_choice: {ask.forced} is not among the tools")
     else:
         require(choice in ("auto", "none", "required"), f"tool_choice: invalid value {choice!r}")
         ask.forced = "*" if choice == "required" else None
+
+
+def _custom(tool: Json, path: str) -> str:
+    spec = only(only(tool, {"type", "custom"}, path)["custom"], {"name", "description", "format"}, f"{path}.custom")
+    shape = spec.get("format") or {"type": "text"}
+    if shape.get("type") == "grammar":
+        grammar = only(only(shape, {"type", "grammar"}, path)["grammar"], {"definition", "syntax"}, f"{path}.format")
+        require(grammar.get("syntax") in ("lark", "regex"), f"{path}.custom.format.grammar.syntax: invalid")
+    require(TOOL_NAME.fullmatch(text(spec.get("name"), path)), f"{path}.custom.name: not a tool's name")
+    return str(spec["name"])
 
 
 def strict(schema: Any, path: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.fakes.answers import error_in_stream
 from tests.fakes.chat_rules import Json, is_thinker, read
-from tests.fakes.mind import Answer, Ask, Fault, Mind
+from tests.fakes.mind import Answer, Ask, Fault, Mind, ToolUse
 from tests.fakes.strict import Refused, as_stream, fragments, require
 from tests.fakes.upstream import Script, Seen, answer_json
 
@@ -54,19 +54,20 @@ class StrictChat:
             "service_tier": "default",
             "system_fingerprint": "fp_strict",
         }
-        calls = [
-            {
-                "id": f"call_strict{next(self._count):017d}",
-                "type": "function",
-                "function": {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)},
-            }
-            for call in answer.calls
-        ]
+        calls = [{"id": f"call_strict{next(self._count):017d}", **_called(ask, call)} for call in answer.calls]
         if answer.thinking:
             self.thoughts |= {call["id"]: "".join(answer.thinking) for call in calls}
         if not ask.body.get("stream"):
             return answer_json(_whole(head, ask, answer, calls), x_request_id="req_strict")
         return as_stream(_chunks(head, ask, answer, calls), answer)
+
+
+def _called(ask: Ask, use: ToolUse) -> Json:
+    custom = [tool["custom"]["name"] for tool in ask.body.get("tools", []) if tool["type"] == "custom"]
+    if use.name in custom:
+        return {"type": "custom", "custom": {"name": use.name, "input": use.arguments["input"]}}
+    arguments = json.dumps(use.arguments, ensure_ascii=False)
+    return {"type": "function", "function": {"name": use.name, "arguments": arguments}}
 
 
 def _whole(head: Json, ask: Ask, answer: Answer, calls: list[Json]) -> Json:
@@ -116,9 +117,10 @@ def _fragments(calls: list[Json], *, interleaved: bool) -> Iterator[Json]:
     """The pieces of the calls, one call after the other or in turns (index 0, 1, 0, 1)."""
     each: list[list[Json]] = []
     for index, call in enumerate(calls):
-        first, *rest = fragments(call["function"]["arguments"])
-        opening = {"index": index, **call, "function": {"name": call["function"]["name"], "arguments": first}}
-        each.append([opening, *[{"index": index, "function": {"arguments": piece}} for piece in rest]])
+        kind, word = ("custom", "input") if call["type"] == "custom" else ("function", "arguments")
+        first, *rest = fragments(call[kind][word])
+        opening = {"index": index, **call, kind: {"name": call[kind]["name"], word: first}}
+        each.append([opening, *[{"index": index, kind: {word: piece}} for piece in rest]])
     if interleaved:
         for row in itertools.zip_longest(*each):
             yield from (piece for piece in row if piece is not None)

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 NEWEST, OLDER = "codex-04-v1_responses.json", "codex-01-v1_responses.json"
 THERE = (
     "openai/gpt-4o",
+    "openai/gpt-5.1",
     "compatible/deepseek-chat",
     "anthropic/claude-haiku-4-5",
     "anthropic/claude-opus-4-7",
@@ -100,7 +101,7 @@ def test_an_older_codex_works(session, gateway: Gateway, there: str) -> None:
         saying("All done."),
         saying("Bye."),
     )
-    codex, _ = session(OLDER, there, script, reasoning=THINKS if there != "openai/gpt-4o" else {"summary": "auto"})
+    codex, _ = session(OLDER, there, script, reasoning=THINKS)
     assert codex.says("look around") == "All done."
     assert codex.says("thanks") == "Bye."
     assert [name for name, _ in codex.ran] == ["exec_command", "multi_agent_v1.spawn_agent"]

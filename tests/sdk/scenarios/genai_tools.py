@@ -8,7 +8,7 @@ from google.genai import types
 from pydantic import BaseModel
 
 from tests.fakes.mind import CITIES, CONCLUSION, PERSON, THOUGHT
-from tests.sdk.scenarios import GEMINI, MESSAGES, RESPONSES, Kit, expect, scenario
+from tests.sdk.scenarios import CHAT, GEMINI, MESSAGES, RESPONSES, Kit, expect, scenario
 from tests.sdk.scenarios.genai_talk import ask, chunks, mirrored, parts_of, words
 from tests.sdk.scenarios.things import FOUND, run_tool
 
@@ -198,7 +198,7 @@ def thinking_that_is_not_shown_comes_back_too(kit: Kit) -> None:
             expect(spoken(play(kit, contents, model, **config)), FOUND)
 
 
-@scenario("genai", MESSAGES, RESPONSES)
+@scenario("genai", CHAT, MESSAGES, RESPONSES)
 def a_caller_who_drops_the_thinking_is_not_refused(kit: Kit) -> None:
     for model in kit.thinkers:
         for play in (whole, streamed):

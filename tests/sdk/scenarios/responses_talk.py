@@ -215,3 +215,10 @@ def parameters_without_a_counterpart_are_named(kit: Kit) -> None:
     expect(raw.parse().output_text, SAID)
     assert "experiment" in raw.headers["x-dragoman-dropped"]
     assert raw.headers["x-request-id"]
+
+
+@scenario("responses")
+def input_is_counted(kit: Kit) -> None:
+    counted = kit.openai().responses.input_tokens.count(model=kit.model, input="hello " * 50)
+    expect(counted.object, "response.input_tokens")
+    assert counted.input_tokens > 20, counted

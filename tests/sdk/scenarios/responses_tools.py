@@ -232,7 +232,7 @@ def reasoning_comes_back_to_who_made_it(kit: Kit) -> None:
             ponder(kit, play, model)
 
 
-@scenario("responses", MESSAGES, RESPONSES, GEMINI)
+@scenario("responses")
 def a_caller_who_drops_the_reasoning_is_not_refused(kit: Kit) -> None:
     for model in kit.thinkers:
         for play in (ask, streamed):
