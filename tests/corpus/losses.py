@@ -116,6 +116,10 @@ REQUESTS: dict[tuple[str, str], tuple[str, str]] = {
         "a model that cannot think on after a call without proof; or only to see it was asked (6.3)",
         "",
     ),
+    (GEMINI, "hosted"): (
+        "a web search that the caller can do without, and that many models refuse beside functions (7.8)",
+        "tools.",
+    ),
     (CHAT, "hosted"): (
         "Chat models search the web only where they are made for it; the tool is left out (7.8)",
         "tools",
