@@ -9,6 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from tests.corpus import endpoints, losses, schemas
 from tests.corpus.exchanges import CHAT, GEMINI, MESSAGES, RESPONSES, SPOKEN, agents, exchanges
 from tests.corpus.groups import GROUPS, Case
@@ -54,8 +56,8 @@ async def _count(case: Case, house: House, counts: Counts, results: Results, gro
     try:
         lost = case.run(house)
         lost = await lost if inspect.isawaitable(lost) else lost
-    except AssertionError as error:
-        counts.failed.append(f"{case}: {error}")
+    except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 -- of whatever kind, it is this case's failure
+        counts.failed.append(f"{case}: {type(error).__name__}: {error}")
         return
     counts.lossy += bool(lost)
     counts.passed += not lost
@@ -165,7 +167,21 @@ def reasons_in_tables() -> set[str]:
     return sentences | {pair[0] for pair in losses.REQUESTS.values()} | {pair[1] for pair in losses.REFUSED.values()}
 
 
+async def _one(name: str, house: House) -> None:
+    """The cases whose name holds `name`, with the traceback of the first that fails."""
+    for group in GROUPS:
+        for case in group.cases():
+            if name in str(case):
+                lost = case.run(house)
+                lost = await lost if inspect.isawaitable(lost) else lost
+                sys.stdout.write(f"{group.title}: {case}: {lost or 'exact'}\n")
+
+
 def main() -> int:
+    if len(sys.argv) > 1:
+        upstream = ScriptedUpstream()
+        asyncio.run(_one(sys.argv[1], House(upstream)))
+        return 0
     results = measured()
     PAGE.write_text(page(results))
     sys.stdout.write("\n".join(_table(results)))

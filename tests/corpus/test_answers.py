@@ -1,4 +1,4 @@
-"""Every recorded answer, through the real engine and over sockets, to callers of all dialects."""
+"""Bytes one at a time over sockets, and usage that nobody asked for. All recordings in full: test_table.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from tests.corpus import checks, crossing
 from tests.corpus.exchanges import CHAT, SPOKEN, Exchange, exchanges
 from tests.corpus.folding import payloads
-from tests.corpus.groups import CROSS, ENDPOINTS, SAME
 
 SAMPLE = (
     "openai-chat.sse.openllmetry.agent-arun-streaming-with-tools-0.e5f21c",
@@ -17,21 +16,6 @@ SAMPLE = (
     "anthropic-messages.sse.vercel.anthropic-tool-no-args-0.75d0d3",
     "anthropic-messages.sse.vercel.duplicate-message-start-0.cb12f7",
 )
-
-
-@pytest.mark.parametrize("case", SAME.cases(), ids=str)
-async def test_in_the_same_dialect_nothing_changes(house, case):
-    await case.run(house)
-
-
-@pytest.mark.parametrize("case", CROSS.cases(), ids=str)
-async def test_in_another_dialect_it_means_the_same(house, case):
-    await case.run(house)
-
-
-@pytest.mark.parametrize("case", ENDPOINTS.cases(), ids=str)
-async def test_what_is_no_conversation_is_passed_on(house, case):
-    await case.run(house)
 
 
 @pytest.mark.parametrize("caller", SPOKEN)

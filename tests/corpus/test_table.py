@@ -1,4 +1,5 @@
-"""docs/corpus.md says what a run says, and no allowance stands in a table that nothing needs."""
+"""Every recording in every direction, once; docs/corpus.md says what that run says, and no allowance stands in a table
+that nothing needs. One case with its traceback: `python -m tests.corpus.table PART-OF-ITS-NAME`."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ import pytest
 
 from tests.corpus import endpoints, schemas, table
 from tests.corpus.exchanges import FOLDER, SPOKEN, exchanges
+from tests.corpus.groups import GROUPS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("corpus")]
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +24,11 @@ def test_the_page_is_up_to_date(results):
     assert table.PAGE.read_text() == table.page(results), "run `make corpus`"
 
 
-def test_nothing_fails(results):
-    assert [failure for counts in results.lines.values() for failure in counts.failed] == []
+@pytest.mark.parametrize("title", [group.title for group in GROUPS])
+def test_every_case_holds(results, title):
+    lines = [counts for line, counts in results.lines.items() if line[0] == title]
+    assert sum(counts.passed + counts.lossy for counts in lines) > 0
+    assert [failure for counts in lines for failure in counts.failed] == []
 
 
 def test_every_named_loss_is_needed(results):
@@ -57,4 +62,4 @@ def test_a_failure_is_counted_and_named():
     case = table.Case("openai-chat", "openai-chat", "whole", "some-id", broken)
     counts, results = table.Counts(), table.Results()
     asyncio.run(table._count(case, None, counts, results, "a group"))  # type: ignore[arg-type]
-    assert counts.failed == ["openai-chat to openai-chat: some-id: it differs"]
+    assert counts.failed == ["openai-chat to openai-chat: some-id: AssertionError: it differs"]

@@ -83,7 +83,7 @@ def test_both_forms_keep_to_the_specification(caller, answer):
 
 
 @pytest.mark.parametrize("caller", SPOKEN)
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(answer=strategies.answers())
 def test_the_official_sdk_reads_the_same_from_both_forms(caller, answer):
     want = crossing.expected(meaning(answer), caller, "")

@@ -71,7 +71,7 @@ def _places(node: Any) -> Any:
 
 
 @pytest.mark.parametrize("dialect", SPOKEN)
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(data=st.data())
 def test_a_spoiled_request_is_refused_in_words_or_translated(dialect, data):
     body = data.draw(spoiled(asked(dialect)))
@@ -88,7 +88,7 @@ def test_a_spoiled_request_is_refused_in_words_or_translated(dialect, data):
 
 
 @pytest.mark.parametrize("dialect", SPOKEN)
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_a_spoiled_request_of_the_same_dialect_is_passed_on_or_refused(dialect, data):
     raw = json.dumps(data.draw(spoiled(asked(dialect)))).encode()
@@ -100,7 +100,7 @@ def test_a_spoiled_request_of_the_same_dialect_is_passed_on_or_refused(dialect, 
 
 
 @pytest.mark.parametrize("dialect", SPOKEN)
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(data=st.data())
 def test_a_spoiled_answer_is_a_fault_of_the_upstream_or_an_answer(dialect, data):
     raw = json.dumps(data.draw(spoiled(answered(dialect)))).encode()
