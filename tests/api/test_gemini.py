@@ -52,7 +52,7 @@ async def test_an_answer_over_chat_and_over_gemini(serve_snapshot, app, upstream
 
 
 @pytest.mark.parametrize("kind", ["chat", "gemini"])
-async def test_a_stream_as_events_and_as_an_array(serve_snapshot, app, upstream, kind):
+async def test_xl_172_a_stream_as_events_and_as_an_array(serve_snapshot, app, upstream, kind):
     script = answer_sse(answers.stream("openai-chat") if kind == "chat" else PIECES, pause=0.02)
     snapshot = a_snapshot(an_upstream("up", upstream.url)) if kind == "chat" else over_gemini(upstream.url)
     upstream.then(script, script)
