@@ -62,7 +62,11 @@ class ResponseStore:
         return found
 
     async def put(self, client: int, turn: Turn, after: Sequence[int]) -> bool:
-        content = jsonio.encode(turn)
+        try:
+            content = jsonio.encode(turn)
+        except RecursionError:  # read just so, and too deep to be written again
+            log.warning("A response to a request that is nested too deeply cannot be kept.")
+            return False
         if len(content) > MOST_BYTES:
             log.warning("A response of %d bytes is too large to be kept.", len(content))
             return False

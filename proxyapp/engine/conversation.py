@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, cast
 
+import msgspec
 from msgspec import Raw, Struct, field
 
 from proxyapp.dialects import jsonio
@@ -25,7 +26,6 @@ ENCRYPTED = "reasoning.encrypted_content"
 """What makes an upstream's reasoning return without being kept there."""
 STATEFUL = frozenset({NAME})
 """The dialects whose callers may leave their conversations here."""
-_REFERENCE = b"item_reference"
 _HELD_THERE = {
     "conversation": "'conversation' names something kept at OpenAI, where this gateway's clients could not be told "
     "apart; use 'previous_response_id'.",
@@ -109,7 +109,7 @@ class Conversation:
             if head[name]:
                 raise Unsupported(sentence, param=name)
         previous, wants = state.previous_id(head), state.wants_store(head)
-        if not (previous or wants or _REFERENCE in body.raw):
+        if not (previous or wants or _names_items(body)):
             return body
         self._keeps = wants and self._may_keep and self._store is not None
         if previous:
@@ -260,7 +260,30 @@ class _Shaped:
 
 
 def _by_id(items: Sequence[Json], names: Collection[str]) -> dict[str, Json]:
-    return {str(item["id"]): item for item in items if item.get("id") in names}
+    return {name: item for item in items if isinstance(name := item.get("id"), str) and name in names}
+
+
+class _Item(Struct):
+    """As much of an item as tells whether it is a reference."""
+
+    type: Any = None
+    role: Any = None
+
+
+_items = msgspec.json.Decoder(list[_Item])
+
+
+def _names_items(body: Body) -> bool:
+    """Are there references to items, also such as leave their type out or write it with escapes? They would reach what
+    the upstream's account holds of others. Malformed input is looked at as if there were."""
+    raw = bytes(body.top.get("input", b""))
+    if not raw.startswith(b"["):
+        return False
+    try:
+        items = _items.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return True
+    return any(item.type == "item_reference" or (item.type is None and item.role is None) for item in items)
 
 
 def _is_reference(item: Json) -> bool:

@@ -11,7 +11,9 @@ from proxyapp.errors import BadRequest
 
 _BOUNDARY = re.compile(r';\s*boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
 _NAME = re.compile(rb'content-disposition:[^\r\n]*?;\s*name=(?:"([^"\r\n]*)"|([^\s;"]+))', re.IGNORECASE)
+_SAID = re.compile(rb";\s*name\*?\s*=", re.IGNORECASE)
 _FILE = re.compile(rb"content-disposition:[^\r\n]*?;\s*filename\*?=", re.IGNORECASE)
+_MODEL = "model"
 _MOST_PARTS = 1000
 _LONGEST_HEAD = 16 * 1024
 
@@ -29,12 +31,13 @@ class FormData:
     """A body of type `multipart/form-data`."""
 
     def __init__(self, raw: bytes, content_type: str) -> None:
-        """Raises BadRequest when it is none, or was cut."""
-        found = _BOUNDARY.search(content_type)
-        if found is None:
-            raise BadRequest("The content type names no boundary of the form's parts.")
+        """Raises BadRequest when it is none, was cut, or is one that another reader could take for another form: then
+        the model that was checked would not be the one that answers."""
+        found = _BOUNDARY.findall(content_type)
+        if len(found) != 1:
+            raise BadRequest("The content type must name one boundary of the form's parts.")
         self._raw = raw
-        self._delimiter = b"--" + (found[1] or found[2]).encode("latin-1", "replace")
+        self._delimiter = b"--" + (found[0][0] or found[0][1]).encode("latin-1", "replace")
         self.fields = self._read()
 
     def text(self, name: str) -> str | None:
@@ -75,7 +78,18 @@ class FormData:
             fields.append(field)
             if len(fields) > _MOST_PARTS:
                 raise BadRequest(f"The form has over {_MOST_PARTS} parts.")
+        self._check_delimiters(at, len(fields))
+        if sum(field.name == _MODEL for field in fields) > 1:
+            raise BadRequest("The form names more than one model.", param=_MODEL)
         return fields
+
+    def _check_delimiters(self, end: int, parts: int) -> None:
+        """Some readers take a bare LF for a line's end, or read on behind what only looks like the last delimiter."""
+        if self._raw.find(self._delimiter, end + len(self._delimiter)) >= 0:
+            raise BadRequest("The form goes on behind its end.")
+        lines = self._raw.count(b"\n" + self._delimiter) + self._raw.startswith(self._delimiter)
+        if lines != parts + 1:
+            raise BadRequest("The form's parts do not end as they should, with CR and LF.")
 
     def _part(self, at: int) -> tuple[Field, int]:
         """The part whose head begins behind the delimiter at `at`, and where the next delimiter stands."""
@@ -85,5 +99,8 @@ class FormData:
             raise BadRequest("The form ends in the middle of a part.")
         head = self._raw[at:blank]
         named = _NAME.search(head)
-        name = (named[1] if named[1] is not None else named[2]).decode("utf-8", "replace") if named else ""
+        raw = b"\\" if named is None else named[1] if named[1] is not None else named[2]
+        if b"\\" in raw or len(_SAID.findall(head)) != 1:
+            raise BadRequest("A part of the form does not say its name plainly, once.")
+        name = raw.decode("utf-8", "replace")
         return Field(name, blank + 4, max(end, blank + 4), _FILE.search(head) is not None), end + 2

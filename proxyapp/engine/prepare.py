@@ -104,7 +104,7 @@ class Preparation:
     async def _bring_media(self, target: Target) -> None:
         try:
             request, needs = self.request(), self._needs(target)
-        except (GatewayError, RecursionError):  # `road` says so
+        except GatewayError:  # `road` says so
             return
         await self._media.bring(request, needs, target.upstream.name, lenient=self._model.lenient)
 
@@ -200,7 +200,10 @@ class Preparation:
                 headers=self._call.headers,
                 asked=self._call.asked,
             )
-            self._parsed = self._call.dialect.parse_request(self._body.whole(), side)
+            try:
+                self._parsed = self._call.dialect.parse_request(self._body.whole(), side)
+            except RecursionError as exc:  # read just so, and too deep to be looked through
+                raise BodyUnreadable("The body is nested too deeply.") from exc
         return self._parsed
 
     def upstream_side(self, kind: Kind, target: Target, credential: Credential | None) -> UpstreamSide:

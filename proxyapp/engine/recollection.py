@@ -46,7 +46,7 @@ class Recollection:
         self._has_looked = True
         try:
             bare = bare_calls(parse())
-        except (GatewayError, RecursionError):
+        except GatewayError:
             return
         if bare:
             self._memories = await self._memory.recall(self._client, bare)

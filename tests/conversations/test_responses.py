@@ -295,6 +295,22 @@ async def test_references_work_without_keeping_the_next_answer_too(store):
     assert sent["input"] == [a_message("y")]
 
 
+@pytest.mark.parametrize("item", ['{"id":"msg_none"}', r'{"type":"item\u005freference","id":"msg_none"}'])
+async def test_a_reference_is_one_however_it_is_written(store, item):
+    """Without `store` the body went on as it was, and so named what the upstream's account holds of others."""
+    body = b'{"model":"m","store":false,"input":[{"role":"user","content":"x"},' + item.encode() + b"]}"
+    with pytest.raises(BadRequest, match="'msg_none' not found"):
+        await a_conversation(store).open(Body(body), 64 * MB)
+
+
+async def test_items_whose_ids_are_no_texts_harm_no_later_reference(store):
+    odd = [a_message("x", ["a"], "user"), a_message("x", {"a": 1}, "user"), a_message("x", 5, "user")]  # type: ignore[arg-type]
+    sent, _ = await say(store, odd, an_answer("resp_1", a_message("y"), a_message("z", ["b"])))  # type: ignore[arg-type]
+    given = [{"type": "item_reference", "id": "msg_a"}]
+    sent = await opened(a_conversation(store), input=given, previous_response_id="resp_1")
+    assert sent["input"][-1] == a_message("y")
+
+
 async def test_xl_033_a_reference_to_nothing_is_a_400_that_names_it(store):
     given = [{"role": "user", "content": "x"}, {"type": "item_reference", "id": "msg_none"}]
     with pytest.raises(BadRequest, match="'msg_none' not found") as caught:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from proxyapp.dialects.contract import Body
 from proxyapp.dialects.registry import DIALECTS
+from proxyapp.dialects.sse import parse_frame
 from proxyapp.ir import parts as p
 from proxyapp.ir.request import Request, Tool, Turn
 from proxyapp.ir.response import Finish, FinishKind, Response
-from tests.properties.sides import client_side, rendered, upstream_side
+from tests.properties.sides import client_side, parsed, rendered, upstream_side
 from tests.properties.test_answers import wanted
 
 HI = [Turn(role="user", parts=[p.Text(text="Hi")])]
@@ -38,3 +40,16 @@ def test_the_words_of_a_refusal_reach_a_gemini_caller():
 def test_an_item_whose_kind_is_no_word():
     told = b'{"id": "r", "status": "completed", "output": [{"type": []}, {"type": "function_call"}]}'
     assert DIALECTS["openai-responses"].glimpse(told).finish == Finish(kind=FinishKind.TOOL_CALLS, raw="completed")
+
+
+def test_a_last_event_whose_output_is_no_list():
+    tap = DIALECTS["openai-responses"].tap(Body(b"{}"))
+    tap.feed(parse_frame(b'data: {"type":"response.completed","response":{"id":"r","output":true}}\n\n'))
+    assert (tap.is_done, tap.glimpse.id) == (True, "r")
+
+
+def test_a_hosted_call_whose_output_is_a_list_of_anything():
+    for output in ([7], ["prompt_cache_breakpoint"], [None]):
+        item = {"type": "mcp_call", "id": "mcp_1", "output": output}
+        request = parsed("openai-responses", {"model": "m", "input": [item, {"role": "user", "content": "x"}]})
+        assert rendered("openai-responses", request)["input"][0] == item

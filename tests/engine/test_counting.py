@@ -207,3 +207,16 @@ async def test_a_translated_stream_begins_with_a_good_number(make_engine, upstre
     _, answer, _ = await counted(engine, {name: asked[name] for name in ("model", "messages", "system")})
     assert start["message"]["usage"]["input_tokens"] == answer["input_tokens"]
     assert engine.books.ended[0].extra == {"weight": answer["input_tokens"]}
+
+
+async def test_a_prompt_too_deep_to_be_looked_through_is_a_bad_request(make_engine, upstream):
+    """The estimate reads further than the question to an upstream would: it ended as a fault of ours."""
+    engine = make_engine(at(upstream, "openai-chat"))
+    seen = set()
+    for depth in range(840, 1000, 4):
+        deep = b"[" * depth + b"]" * depth
+        call = b'{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"a":' + deep + b"}}]}"
+        raw = json.dumps(body()).encode()[:-2] + b"," + call + b"]}"
+        reply = await serve(engine, a_call("anthropic-messages", raw), count)
+        seen.add(reply.status)
+    assert seen == {200, 400}

@@ -73,3 +73,34 @@ def test_text_before_the_first_part_is_passed_over() -> None:
     raw = b"A preamble.\r\n" + written([("model", b"m", False)])
     form = FormData(raw, "multipart/form-data; boundary=b0undary")
     assert form.with_text("model", "other") == raw.replace(b"\r\n\r\nm\r\n", b"\r\n\r\nother\r\n")
+
+
+MODEL = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n'
+END = b"--x--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (MODEL + MODEL.replace(b"\nm\r", b"\nother\r") + END, "boundary=x"),
+        (MODEL + MODEL.replace(b'"model"', b'"model"; filename="a"') + END, "boundary=x"),
+        (MODEL + MODEL.replace(b'name="model"', b"name*=utf-8''model") + END, "boundary=x"),
+        (MODEL + MODEL.replace(b'"model"', b'"mod\\el"') + END, "boundary=x"),
+        (MODEL + MODEL.replace(b' name="model"', b'\r\n name="model"') + END, "boundary=x"),
+        (MODEL + MODEL.replace(b"name=", b'a="; name=file"; name=') + END, "boundary=x"),
+        (MODEL + MODEL.replace(b'"model"', b'"file";\r\n name="model"') + END, "boundary=x"),
+        (
+            MODEL + MODEL.replace(b"Content", b'Content-Disposition: form-data; name="file"\r\nContent') + END,
+            "boundary=x",
+        ),
+        (MODEL + MODEL.replace(b"model", b"a").replace(b"\nm\r", MODEL.replace(b"\r\n", b"\n")) + END, "boundary=x"),
+        (MODEL + b"--x--ly\r\n" + MODEL + END, "boundary=x"),
+        (MODEL + END, "boundary=x; boundary=y"),
+        (MODEL + END, 'a="; boundary=x"; boundary=y'),
+    ],
+)
+def test_a_form_that_others_could_read_otherwise_is_refused(raw: bytes, kind: str) -> None:
+    """The model that was checked was the first; servers that take the last, or another spelling, ran that one."""
+    assert FormData(MODEL + END, "multipart/form-data; boundary=x").text("model") == "m"
+    with pytest.raises(BadRequest):
+        FormData(raw, f"multipart/form-data; {kind}")

@@ -82,6 +82,15 @@ def as_record(value: Any, path: str) -> dict[str, Any]:
     raise wrong(path, "an object")
 
 
+def checked_search(tool: dict[str, Any], path: str) -> dict[str, Any]:
+    """A hosted tool whose filters and place, which other dialects read into, are objects. Raises BadRequest."""
+    record(tool, "filters", path)
+    place = record(tool, "user_location", path)
+    if place is not None:
+        record(place, "approximate", path_of(path, "user_location"))
+    return tool
+
+
 def as_text(value: Any) -> str:
     """An id, a model name, a code: text where the server sent text or a number; "" for anything else."""
     if isinstance(value, str):

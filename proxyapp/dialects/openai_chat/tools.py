@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from proxyapp.dialects.openai.fields import (
     as_record,
+    checked_search,
     flag,
     listing,
     needed_text,
@@ -34,7 +35,9 @@ def read_tools(body: dict[str, Any], request: Request) -> None:
         request.tools.append(_function(as_record(item, f"functions.{index}"), f"functions.{index}"))
         request.legacy_functions = True
     if (options := record(body, "web_search_options")) is not None:
-        request.server_tools.append(ServerTool(kind="web_search", dialect=NAME, raw=options, path="web_search_options"))
+        path = "web_search_options"
+        raw = checked_search(options, path)
+        request.server_tools.append(ServerTool(kind="web_search", dialect=NAME, raw=raw, path=path))
     request.tool_choice = _choice(body.get("tool_choice"), "tool_choice") or _legacy_choice(body)
     request.parallel_tools = flag(body, "parallel_tool_calls")
 
@@ -49,7 +52,7 @@ def _tool(item: dict[str, Any], path: str) -> Tool | ServerTool:
         nested = record(item, "custom", path)
         tool = _custom(item if nested is None else nested, path if nested is None else f"{path}.custom")
     else:
-        return ServerTool(kind=word, dialect=NAME, raw=item, path=path)
+        return ServerTool(kind=word, dialect=NAME, raw=checked_search(item, path), path=path)
     tool.cache = cache_point(item, path)
     return tool
 

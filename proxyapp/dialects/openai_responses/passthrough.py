@@ -149,7 +149,9 @@ def glimpse_of(response: dict[str, Any]) -> Glimpse:
     """What a Response object tells. One that is made in the background has no end yet."""
     error = response.get("error")
     is_open = response.get("status") in ("queued", "in_progress")
-    kinds = {as_text(item.get("type")) for item in response.get("output") or () if isinstance(item, dict)}
+    output = response.get("output")
+    items = output if isinstance(output, list) else []
+    kinds = {as_text(item.get("type")) for item in items if isinstance(item, dict)}
     calls = bool(kinds & {"function_call", "custom_tool_call"})
     return Glimpse(
         id=as_text(response.get("id")) or None,

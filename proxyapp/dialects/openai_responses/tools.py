@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxyapp.dialects.openai.fields import as_record, flag, listing, needed_text, record, text, wrong
+from proxyapp.dialects.openai.fields import as_record, checked_search, flag, listing, needed_text, record, text, wrong
 from proxyapp.dialects.openai_responses.tables import CHOICE_MODE, HOSTED_KIND, NAME
 from proxyapp.ir.request import Request, ServerTool, Tool, ToolChoice
 
@@ -40,7 +40,7 @@ class ToolReader:
                 ServerTool(
                     kind=HOSTED_KIND.get(kind, kind),
                     dialect=NAME,
-                    raw=item,
+                    raw=checked_search(item, path),
                     path=path,
                     optional=kind.startswith("web_search") and not (item.get("filters") or {}),
                 )

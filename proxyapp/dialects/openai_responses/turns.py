@@ -234,7 +234,7 @@ class TurnRenderer:
 
 
 def _listed(value: Any) -> list[Content]:
-    return value if isinstance(value, list) else []
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _plain(content: list[Content]) -> str | list[Content]:
