@@ -82,6 +82,8 @@ class Converter:
         side = self._upstream_side(self.target, self._plan.model)
         if self.source is self.target:
             side.model = side.model or self._model_of(body)
+            if "model" not in body.top and side.model:
+                self.address = self._address(side, stream=bool(self._plan.stream))
             return self.target.patch(body, side.model, side)
         request = self._parsed(self.source, raw)
         side = self._upstream_side(self.target, self._plan.model or request.model)
@@ -97,7 +99,9 @@ class Converter:
 
     def _parsed(self, dialect: Dialect, raw: bytes) -> Request:
         side = self._client_side(len(raw))
-        if "model" not in Body(raw).top:
+        if "model" not in Body(raw).top:  # it stands in the address, which is not here
+            if not self._plan.model and not self._plan.request:
+                raise BadRequest("The body names no model; say which with --model.")
             side.asked = Peek(model=self._plan.model or "model", stream=bool(self._plan.stream))
         request = dialect.parse_request(jsonio.decode_object(raw), side)
         if self._plan.stream is not None:

@@ -188,3 +188,29 @@ def test_leading_blanks_and_a_byte_order_mark_are_no_part_of_it():
 def test_an_unknown_dialect_is_named_with_the_nearest():
     with pytest.raises(BadRequest, match='Did you mean "anthropic-messages"'):
         dialect_named("anthropic-message")
+
+
+GEMINI_HI = json.dumps({"contents": [{"parts": [{"text": "Hi"}]}]}).encode()
+
+
+def test_where_the_model_stands_in_the_address_it_is_told_apart():
+    converter = Converter(Plan(source="chat", target="gemini", model="gemini-3-pro", stream=True))
+    assert "model" not in json.loads(converter.request(json.dumps(HI).encode()))
+    assert converter.address.endswith("/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse")
+    converter = Converter(Plan(source="gemini", target="gemini", model="gemini-3-pro"))
+    assert json.loads(converter.request(GEMINI_HI)) == json.loads(GEMINI_HI)
+    assert converter.address.endswith("gemini-3-pro:generateContent")
+
+
+def test_a_body_without_a_model_needs_one_said():
+    with pytest.raises(BadRequest, match="--model"):
+        converted(GEMINI_HI, "gemini", "chat", response=False)
+    sent = json.loads(converted(GEMINI_HI, "gemini", "chat", response=False, model="gpt-4o", stream=True))
+    assert (sent["model"], sent["stream"]) == ("gpt-4o", True)
+
+
+def test_a_stream_that_came_as_an_array_is_one():
+    chunks = [{"candidates": [{"content": {"parts": [{"text": text}]}}]} for text in ("Hel", "lo")]
+    chunks[-1]["candidates"][0]["finishReason"] = "STOP"
+    out = converted(json.dumps(chunks).encode(), "gemini", "messages", stream=False)
+    assert json.loads(out)["content"][0]["text"] == "Hello"
