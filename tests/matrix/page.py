@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.corpus.exchanges import SPOKEN
 from tests.corpus.table import NAME
-from tests.matrix import answers, cells
+from tests.matrix import answers, cells, operations
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "support-matrix.md"
 WORDS = {"unsaid": "–", "refused": "400"}
@@ -44,7 +44,7 @@ def page() -> str:
     parts = [HEAD.rstrip(), ""]
     for caller, rows in cells.requests().items():
         parts += [f"### From callers of {NAME[caller]} (`{caller}`)", "", *_table(rows), "", *_losses(rows), ""]
-    return "\n".join([*parts, *_answers(), ""])
+    return "\n".join([*parts, *_answers(), "", *_operations(), ""])
 
 
 def _table(rows: dict[str, dict[str, cells.Cell]]) -> list[str]:
@@ -89,6 +89,18 @@ def _answers() -> list[str]:
             if any(word for word in words if word != "`=`"):
                 lines.append(f"| {row} | {NAME[upstream]} | {' | '.join(words)} |")
     return lines
+
+
+OPERATIONS = """## Beside inference
+
+By kind of upstream, as far as its service has it at all. An estimate says so in `x-dragoman-estimated`; what is passed
+on goes and comes as it is; conversations of Responses are kept by the gateway, so that they work over every upstream.
+"""
+
+
+def _operations() -> list[str]:
+    lines = [OPERATIONS.rstrip(), "", *_header("", [f"`{name}`" for name in operations.KIND_NAMES])]
+    return lines + [f"| {row} | {' | '.join(words)} |" for row, words in operations.table().items()]
 
 
 def _header(first: str, titles: Iterable[str]) -> list[str]:

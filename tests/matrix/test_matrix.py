@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxyapp.dialects.registry import DIALECTS
 from tests.corpus.exchanges import SPOKEN
-from tests.matrix import answers, cells, page
+from tests.matrix import answers, cells, operations, page
 from tests.matrix.features import FEATURES
 
 
@@ -55,3 +55,10 @@ def test_text_calls_and_tokens_reach_every_caller():
     table = answers.table()
     for name in ("text", "parallel calls", "cut at the limit", "tokens read from a cache", "tokens of thinking"):
         assert set(table[name].values()) == {"yes"}, name
+
+
+def test_what_is_beside_inference_is_offered_by_those_who_have_it():
+    assert operations.offers("openai", "embeddings")
+    assert operations.offers("anthropic", "messages/count_tokens")
+    assert not operations.offers("anthropic", "embeddings")
+    assert not any(operations.offers("coze", name) for name in ("embeddings", "completions", "countTokens"))
