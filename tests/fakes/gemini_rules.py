@@ -85,6 +85,7 @@ def _thinking(config: Any, ask: Ask) -> None:
     level, budget = config.get("thinkingLevel"), config.get("thinkingBudget")
     require(level is None or budget is None, "You can only set only one of thinking budget and thinking level.")
     if level is not None:
+        level = str(level).upper()  # Google's own pages and the Vercel SDK write it small
         require(level in _LEVELS, f"Invalid value at 'thinking_level': \"{level}\"")
         require(ask.model in NEW, "Thinking level is not supported for this model.")
         off = level == "MINIMAL" and "pro" in ask.model

@@ -24,6 +24,9 @@ THINKERS = {
 """Over Messages by budget, and as they see fit; over Gemini without and with signatures that must come back."""
 
 
+_OFTEN = {"openai": (CHAT, MESSAGES), "anthropic": (CHAT, MESSAGES), "responses": (MESSAGES, RESPONSES)}
+
+
 class Scenario(NamedTuple):
     name: str
     sdk: str
@@ -31,6 +34,12 @@ class Scenario(NamedTuple):
     over: tuple[str, ...]
     """Dialects of the upstreams it runs over."""
     play: Callable[[Kit], None]
+
+    @property
+    def over_for_previous(self) -> tuple[str, ...]:
+        """For SDKs of the generation before: passed through and translated once. What differs is the caller's side."""
+        often = tuple(over for over in self.over if over in _OFTEN[self.sdk])
+        return often or self.over[:1]
 
 
 ALL: list[Scenario] = []

@@ -35,7 +35,8 @@ def main() -> None:
     parser.add_argument("--key", required=True)
     parser.add_argument("--generation", choices=("newest", "previous"), required=True)
     asked = parser.parse_args()
-    cases = [(scenario, over) for scenario in load() for over in scenario.over]
+    newest = asked.generation == "newest"
+    cases = [(each, over) for each in load() for over in (each.over if newest else each.over_for_previous)]
     kits = [Kit(asked.base_url, asked.key, over, asked.generation) for _, over in cases]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for result in pool.map(play, [scenario for scenario, _ in cases], kits):
