@@ -16,9 +16,8 @@ MAX_MODULE, MAX_FUNCTION = 400, 50
 INNER = ("proxyapp.ir", "proxyapp.errors", "proxyapp.dialects", "proxyapp.upstreams", "proxyapp.engine")
 OUTSIDE = ("django", "rest_framework", "environ", "accounts", "gateway")
 CLIENTS = ("httpx", "httpx2", "aiohttp", "httpx_aiohttp", "requests", "urllib3", "urllib.request", "http.client")
-DIALECT_SHARED = {
-    f"proxyapp.dialects.{name}" for name in ("contract", "sse", "jsonio", "signatures", "naming", "proofs", "openai")
-}
+SHARED = ("contract", "sse", "jsonio", "signatures", "naming", "proofs", "arguments", "waiting", "openai")
+DIALECT_SHARED = {f"proxyapp.dialects.{name}" for name in SHARED}
 
 # package -> what of ours it may import (prefixes). What is not listed here is not restricted.
 MAY_IMPORT = {

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from proxyapp.dialects import jsonio, proofs
-from proxyapp.dialects.anthropic import arguments, messages
+from proxyapp.dialects import arguments, jsonio, proofs
+from proxyapp.dialects.anthropic import messages
 from proxyapp.dialects.anthropic.reader import AnswerReader, cited_whole, text_of
 from proxyapp.dialects.anthropic.tables import FAMILY
 from proxyapp.ir import events as ev

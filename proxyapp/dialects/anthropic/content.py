@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proxyapp.dialects import proofs
-from proxyapp.dialects.anthropic import arguments, media
+from proxyapp.dialects import arguments, proofs
+from proxyapp.dialects.anthropic import media
 from proxyapp.dialects.anthropic.tables import FAMILY, NAME
 from proxyapp.dialects.anthropic.toolset import cache_control, qualified
 from proxyapp.dialects.contract import UpstreamSide

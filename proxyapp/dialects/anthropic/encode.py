@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from proxyapp.dialects import jsonio
-from proxyapp.dialects.anthropic import arguments, errors, finish, usage
+from proxyapp.dialects import arguments, jsonio
+from proxyapp.dialects.anthropic import errors, finish, usage
 from proxyapp.dialects.anthropic.response import message_id, tokens_of
 from proxyapp.dialects.anthropic.writer import AnswerWriter, foreign_citation
 from proxyapp.dialects.contract import ClientSide

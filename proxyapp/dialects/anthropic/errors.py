@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from proxyapp.dialects import jsonio, sse
+from proxyapp.dialects import jsonio, sse, waiting
 from proxyapp.dialects.anthropic.tables import ERROR_STATUS, ERROR_TYPE, NAME, SPENT
 from proxyapp.errors import (
     GatewayError,
@@ -104,7 +103,7 @@ def refusal_in(body: Any, *, raw: bytes = b"") -> UpstreamRefused | None:
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
     """An HTTP answer >= 400. Never raises."""
-    retry_after = _retry_after(headers)
+    retry_after = waiting.retry_after(headers)
     value = jsonio.try_object(body)
     if value is None:
         if status < 500 and status not in _PLAIN_STATUSES:
@@ -135,22 +134,3 @@ def _refused(value: dict[str, Any], status: int, raw: bytes) -> UpstreamRefused:
     if refused.upstream_code in SPENT:
         refused.retryable = False
     return refused
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds. An HTTP date is measured against the answer's own `date`, since there is no clock here."""
-    value = headers.get("retry-after")
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        return _seconds_until(value, headers.get("date"))
-    return seconds if 0 <= seconds < float("inf") else None
-
-
-def _seconds_until(value: str, now: str | None) -> float | None:
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(now or "")).total_seconds())
-    except (ValueError, TypeError):
-        return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proxyapp.dialects import proofs
-from proxyapp.dialects.anthropic import arguments, fields, media
+from proxyapp.dialects import arguments, proofs
+from proxyapp.dialects.anthropic import fields, media
 from proxyapp.dialects.anthropic.tables import FAMILY, NAME
 from proxyapp.dialects.contract import ClientSide
 from proxyapp.ir import parts as p

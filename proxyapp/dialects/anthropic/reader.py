@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proxyapp.dialects import proofs
-from proxyapp.dialects.anthropic import arguments, messages
+from proxyapp.dialects import arguments, proofs
+from proxyapp.dialects.anthropic import messages
 from proxyapp.dialects.anthropic.tables import FAMILY, NAME
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.errors import BadRequest, UpstreamBroken

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proxyapp.dialects import naming, proofs
-from proxyapp.dialects.anthropic import arguments
+from proxyapp.dialects import arguments, naming, proofs
 from proxyapp.dialects.anthropic.tables import CALL_ID_LIMIT, FAMILY, NAME
 from proxyapp.dialects.anthropic.toolset import qualified
 from proxyapp.dialects.contract import ClientSide

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from proxyapp.dialects import jsonio, sse
+from proxyapp.dialects import jsonio, sse, waiting
 from proxyapp.dialects.gemini.tables import NAME, STATUS_OF_WORD, STATUS_WORD, TYPES
 from proxyapp.errors import (
     BadRequest,
@@ -93,7 +92,7 @@ def reported(value: Any, raw: bytes = b"") -> UpstreamRefused | None:
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
     """An HTTP answer >= 400, also one wrapped in an array. Never raises."""
-    wait = _header_delay({name.lower(): value for name, value in headers.items()})
+    wait = waiting.retry_after(headers)
     try:
         value = jsonio.decode(body)
     except BodyUnreadable:
@@ -144,21 +143,3 @@ def _is_daily(details: list[Any] | None) -> bool:
             if isinstance(violation, dict) and "PerDay" in str(violation.get("quotaId", "")):
                 return True
     return False
-
-
-def _header_delay(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after")
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        return _seconds_until(value, headers.get("date"))
-    return seconds if 0 <= seconds < float("inf") else None
-
-
-def _seconds_until(value: str, now: str | None) -> float | None:
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(now or "")).total_seconds())
-    except (ValueError, TypeError):
-        return None

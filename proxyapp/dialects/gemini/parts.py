@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proxyapp.dialects import jsonio, proofs
+from proxyapp.dialects import arguments, jsonio, proofs
 from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.dialects.gemini import arguments, media
+from proxyapp.dialects.gemini import media
 from proxyapp.dialects.gemini.numbers import is_exact
 from proxyapp.dialects.gemini.tables import FAMILY, NAME
 from proxyapp.dialects.gemini.toolset import qualified

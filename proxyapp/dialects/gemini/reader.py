@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxyapp.dialects import jsonio, proofs
+from proxyapp.dialects import arguments, jsonio, proofs
 from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.dialects.gemini import arguments, media
+from proxyapp.dialects.gemini import media
 from proxyapp.dialects.gemini.contents import server_call, server_result
 from proxyapp.dialects.gemini.numbers import tidy
 from proxyapp.dialects.gemini.partial import PartialCall

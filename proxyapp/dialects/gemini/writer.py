@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from proxyapp.dialects import arguments
 from proxyapp.dialects.contract import ClientSide
-from proxyapp.dialects.gemini import arguments, proving
+from proxyapp.dialects.gemini import proving
 from proxyapp.dialects.gemini.grounding import Grounding
 from proxyapp.dialects.gemini.media import inline
 from proxyapp.dialects.gemini.tables import NAME

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from proxyapp.dialects import jsonio
+from proxyapp.dialects import jsonio, waiting
 from proxyapp.dialects.openai.fields import as_text
 from proxyapp.dialects.openai.tables import ERROR_TYPE, KNOWN_CODES, STATUS_OF_WORD
 from proxyapp.errors import (
@@ -75,7 +74,7 @@ class Errors:
 
     def parse(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
         """An HTTP answer >= 400 as an error. Raises nothing."""
-        wait = retry_after(headers)
+        wait = waiting.retry_after(headers)
         try:
             value = jsonio.decode(body)
         except BadRequest:
@@ -163,25 +162,3 @@ def _status_of(error: Any) -> int:
             return int(word)
     words = (error.get("code"), error.get("type"))
     return next((STATUS_OF_WORD[word] for word in words if isinstance(word, str) and word in STATUS_OF_WORD), 502)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: `retry-after-ms`, or `retry-after` in seconds or as a date (read against the `date` header)."""
-    found = {name.lower(): value for name, value in headers.items()}
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        seconds = _number(found.get(name))
-        if seconds is not None:
-            return seconds / unit
-    try:
-        delta = parsedate_to_datetime(found["retry-after"]) - parsedate_to_datetime(found["date"])
-        return max(0.0, delta.total_seconds())
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _number(value: str | None) -> float | None:
-    try:
-        number = float(value) if value is not None else None
-    except ValueError:
-        return None
-    return number if number is not None and 0 <= number < float("inf") else None

@@ -1,4 +1,4 @@
-"""Arguments of tool calls: JSON text in the IR, an object on this wire (reference/translation.md 7.6, 7.7)."""
+"""Arguments of tool calls: JSON text in the IR, an object on some wires (reference/translation.md 7.6, 7.7)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CLOSER = {"{": "}", "[": "]"}
 
 
 def as_object(text: str) -> tuple[dict[str, Any], str | None]:
-    """Argument text as the object this wire wants, and a sentence when it had to be changed.
+    """Argument text as the object that such a wire wants, and a sentence when it had to be changed.
 
     No arguments give {}; a value that is no object is wrapped as `value`; invalid JSON is repaired where only a comma
     or closing brackets are at fault, else kept whole as `_raw`. A call is never dropped: its result would be orphaned.
@@ -29,6 +29,11 @@ def as_object(text: str) -> tuple[dict[str, Any], str | None]:
         return _object(jsonio.decode(_repaired(text))), REPAIRED
     except BodyUnreadable:
         return {"_raw": text}, WRAPPED
+
+
+def as_text(value: Any) -> str:
+    """An object from the wire as argument text; an empty object says: no arguments."""
+    return jsonio.text(value) if value else ""
 
 
 def unwrapped(text: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxyapp.dialects import jsonio
-from proxyapp.dialects.anthropic.arguments import REPAIRED, WRAPPED, as_object, as_text, unwrapped
+from proxyapp.dialects.arguments import REPAIRED, WRAPPED, as_object, as_text, unwrapped
 
 
 @pytest.mark.parametrize(
