@@ -53,3 +53,29 @@ def test_a_hosted_call_whose_output_is_a_list_of_anything():
         item = {"type": "mcp_call", "id": "mcp_1", "output": output}
         request = parsed("openai-responses", {"model": "m", "input": [item, {"role": "user", "content": "x"}]})
         assert rendered("openai-responses", request)["input"][0] == item
+
+
+@pytest.mark.parametrize("dialect", ["gemini", "anthropic-messages", "openai-chat", "openai-responses"])
+def test_thousands_of_calls_in_one_turn_find_their_results(dialect):
+    """Each result was looked for among all calls: a body of some megabytes held the worker for minutes."""
+    names = [f"c{number}" for number in range(20_000)]
+    calls: list[p.Part] = [p.ToolCall(id=name, name="f", arguments="{}") for name in names]
+    results: list[p.Part] = [p.ToolResult(call_id=name, name="f", parts=[p.Text(text=f"of {name}.")]) for name in names]
+    turns = [*HI, Turn(role="assistant", parts=calls), Turn(role="user", parts=results[::-1])]
+    tools = [Tool(name="f", schema={"type": "object"})]
+    told = str(rendered(dialect, Request(client_dialect="x", model="m", turns=turns, tools=tools)))
+    assert told.count("of c") == len(names)
+    assert "No result" not in told
+
+
+def test_thousands_of_tools_are_told_apart():
+    names = [f"f{number}" for number in range(20_000)]
+    tools = [{"type": "function", "name": name} for name in [*names, "f7"]]
+    spaces = [{"type": "namespace", "name": space, "tools": [{"name": "g"}]} for space in ("a", "b")]
+    spaces.append({"type": "namespace", "name": "a", "tools": [{"name": "h"}]})
+    choice = {"type": "allowed_tools", "tools": [{"name": "f7"}, {"name": "g"}, {"name": "h"}]}
+    body = {"model": "m", "input": "hi", "tools": [*tools, *spaces], "tool_choice": choice}
+    request = parsed("openai-responses", body)
+    assert [tool.name for tool in request.tools] == [*names, "g", "g", "h"]
+    assert request.tool_choice is not None
+    assert request.tool_choice.names == ["f7", "g", "a__h"]

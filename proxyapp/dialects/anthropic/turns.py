@@ -6,6 +6,7 @@ prompt caches are bound to the bytes before them.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from msgspec import Struct, field
@@ -54,6 +55,10 @@ class Conversation:
         self.renderer = renderer
         self.messages: list[Message] = []
         self._calls: list[_Call] = []
+        self._waiting: dict[str, deque[_Call]] = {}
+        """Those of them without a result, by id: a turn may hold thousands."""
+        self._is_answered = False
+        """One of them has its result."""
         self._ids: dict[str, int] = {}
         """The wire ids that are taken -> how often each came."""
         self._user = _UserSide()
@@ -92,10 +97,11 @@ class Conversation:
 
     def _result(self, part: p.ToolResult, path: str) -> list[Block]:
         """Hands a result to its call; one without a call becomes text (2.3 rule 4)."""
-        for call in self._calls:
-            if call.id == part.call_id and call.result is None:
-                call.result = self.renderer.result(part, call.wire_id, path)
-                return []
+        if waiting := self._waiting.get(part.call_id):
+            call = waiting.popleft()
+            call.result = self.renderer.result(part, call.wire_id, path)
+            self._is_answered = True
+            return []
         self.side.drop(path, "A tool result without its call was sent as text.", dropped=False)
         content = self.renderer.result_content(part, path)
         return [{"type": "text", "text": f"Result of an earlier tool call ({part.call_id}):"}, *content]
@@ -121,6 +127,7 @@ class Conversation:
     def _results(self) -> list[Block]:
         """All results of the last assistant message, in the order of its calls; what is missing is said to be."""
         calls, self._calls = self._calls, []
+        self._waiting, self._is_answered = {}, False
         blocks = []
         for call in calls:
             if call.result is None:
@@ -190,7 +197,7 @@ class Conversation:
             self._user.items.append(pictures)
 
     def _say(self, blocks: list[Block], calls: list[_Call]) -> None:
-        user_spoke = bool(self._user.items) or self._user.is_blank or any(call.result for call in self._calls)
+        user_spoke = bool(self._user.items) or self._user.is_blank or self._is_answered
         if user_spoke:
             self._end_user_side()
         if self.messages and self.messages[-1]["role"] == "assistant":
@@ -198,6 +205,8 @@ class Conversation:
         else:
             self.messages.append({"role": "assistant", "content": blocks})
         self._calls += calls
+        for call in calls:
+            self._waiting.setdefault(call.id, deque()).append(call)
 
     def _ordered(self, parts: list[p.Part]) -> list[p.Part]:
         """Thinking first (2.3 rule 6). This dialect's own callers send the order in which it was made: that stays."""

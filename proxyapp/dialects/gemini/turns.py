@@ -5,6 +5,7 @@ Rules: reference/translation.md 2.2, 2.3 "Target G" and 6.3. A pure function of 
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from msgspec import Struct, field
@@ -46,6 +47,10 @@ class Conversation:
         self.renderer = Renderer(side, names)
         self.contents: list[Content] = []
         self._calls: list[_Call] = []
+        self._waiting: dict[str, deque[_Call]] = {}
+        """Those of them without a result, by id: a turn may hold thousands."""
+        self._is_answered = False
+        """One of them has its result."""
         self._said: list[Part] = []
         """What the user's side said since the last model content, but for results of calls."""
 
@@ -91,10 +96,11 @@ class Conversation:
 
     def _result(self, part: p.ToolResult, path: str) -> list[Part]:
         """Hands a result to its call; one without a call becomes text (it would be refused)."""
-        for call in self._calls:
-            if call.id == part.call_id and call.result is None:
-                call.result, call.beside = self.renderer.result(part, call.wire_name, path)
-                return []
+        if waiting := self._waiting.get(part.call_id):
+            call = waiting.popleft()
+            call.result, call.beside = self.renderer.result(part, call.wire_name, path)
+            self._is_answered = True
+            return []
         self.side.drop(path, "A tool result without its call was sent as text.", dropped=False)
         name = part.name or UNKNOWN_TOOL
         inner = [piece for each in part.parts for piece in self.renderer.parts(each, path, role="user")]
@@ -112,6 +118,7 @@ class Conversation:
         """All results in the order of their calls, in one content, then the rest (corner cases 11 and 12)."""
         calls, said = self._calls, self._said
         self._calls, self._said = [], []
+        self._waiting, self._is_answered = {}, False
         for call in calls:
             if call.result is None:
                 self.side.drop(call.path, "The call has no result; one that says so was put in.", dropped=False)
@@ -137,11 +144,12 @@ class Conversation:
             parts += signed.put(index, found)
         if not parts:
             return
-        answered = any(call.result for call in self._calls)
-        if self._said or answered:
+        if self._said or self._is_answered:
             self._end_user_side()
         self._put("model", parts)
         self._calls += calls
+        for call in calls:
+            self._waiting.setdefault(call.id, deque()).append(call)
 
     def _put(self, role: str, parts: list[Part]) -> None:
         if self.contents and self.contents[-1]["role"] == role:

@@ -26,6 +26,8 @@ class _Segment(Struct):
 
     assistant: Turn | None = None
     followers: list[Turn] = field(default_factory=list)
+    is_merged: bool = False
+    """The assistant's turn is one of our own, made of several."""
 
 
 class TurnRenderer:
@@ -84,9 +86,10 @@ class TurnRenderer:
             if turn.role != "assistant":
                 last.followers.append(turn)
             elif last.assistant is not None and not last.followers and not self._is_own:
-                last.assistant = Turn(
-                    role="assistant", parts=last.assistant.parts + turn.parts, path=last.assistant.path
-                )
+                if not last.is_merged:
+                    last.assistant = Turn(role="assistant", parts=[*last.assistant.parts], path=last.assistant.path)
+                    last.is_merged = True
+                last.assistant.parts += turn.parts
             else:
                 segments.append(_Segment(assistant=turn))
         return segments
@@ -99,7 +102,7 @@ class TurnRenderer:
             if message is not None:
                 self._messages.append(message)
             calls = [part.id for part in segment.assistant.parts if isinstance(part, p.ToolCall)]
-        answers = _answers(segment, calls)
+        answers = _answers(segment, set(calls))
         moved = [item for path, part in answers.values() for item in self._result(part, path)]
         for call_id in calls:
             if call_id not in answers:
@@ -174,7 +177,7 @@ class TurnRenderer:
             self._side.drop("cache_control", f"Only the last {MOST_BREAKPOINTS} cache points are kept.")
 
 
-def _answers(segment: _Segment, calls: list[str]) -> dict[str, tuple[str, p.ToolResult]]:
+def _answers(segment: _Segment, calls: set[str]) -> dict[str, tuple[str, p.ToolResult]]:
     """The first result of each of these calls, in the order in which they were given."""
     found: dict[str, tuple[str, p.ToolResult]] = {}
     for turn in segment.followers:

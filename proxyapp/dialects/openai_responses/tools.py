@@ -22,6 +22,10 @@ class ToolReader:
 
     def __init__(self, request: Request) -> None:
         self._request = request
+        self._places: dict[tuple[str, str | None], int] = {}
+        """Where each tool stands in the list."""
+        self._homes: dict[str, list[str | None]] | None = None
+        """Name -> the namespaces that hold one; made when all tools are known."""
 
     def read(self, value: Any, path: str) -> None:
         """A list of tools. A tool that was declared before is replaced. Raises BadRequest."""
@@ -59,11 +63,8 @@ class ToolReader:
     def _add(self, tool: Tool) -> None:
         """The last declaration of a name holds: agents send `additional_tools` again in later turns."""
         tools = self._request.tools
-        for index, old in enumerate(tools):
-            if (old.name, old.namespace) == (tool.name, tool.namespace):
-                tools[index] = tool
-                return
-        tools.append(tool)
+        place = self._places.setdefault((tool.name, tool.namespace), len(tools))
+        tools[place : place + 1] = [tool]
 
     def read_choice(self, body: dict[str, Any]) -> None:
         """Call it when all tools are known. Raises BadRequest."""
@@ -102,10 +103,16 @@ class ToolReader:
         if kind not in ("function", "custom"):
             return HOSTED_KIND.get(kind, kind)
         name, namespace = needed_text(spec, "name", path), text(spec, "namespace", path)
-        if namespace is None:
-            homes = [tool.namespace for tool in self._request.tools if tool.name == name]
-            namespace = homes[0] if len(homes) == 1 else None
-        return full_name(name, namespace)
+        return full_name(name, namespace if namespace is not None else self._home(name))
+
+    def _home(self, name: str) -> str | None:
+        """The namespace of the only tool of that name."""
+        if self._homes is None:
+            self._homes = {}
+            for tool in self._request.tools:
+                self._homes.setdefault(tool.name, []).append(tool.namespace)
+        homes = self._homes.get(name, [])
+        return homes[0] if len(homes) == 1 else None
 
 
 def _own(item: dict[str, Any], kind: str, path: str) -> Tool:
