@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import django
+import hypothesis
 from django.conf import settings
 
 OPERATORS = (
@@ -31,6 +32,10 @@ os.environ.update(
     DRAGOMAN_ENCRYPTION_KEYS="dGVzdHMtb25seS1rZXktMzItYnl0ZXMtbG9uZy0tLS0=",
 )
 django.setup()
+
+# No test asserts on time, and a busy machine is no fault of the code.
+hypothesis.settings.register_profile("dragoman", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("dragoman")
 
 # Signing in costs half a second each with the real hasher, which is its purpose.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
