@@ -86,7 +86,7 @@ class Fetcher:
                 raise BadRequest(fault.message) from None
             if got.status not in _REDIRECTS:
                 break
-            url = urljoin(url, got.header("location"))
+            url = _redirected(url, got.header("location"))
         else:
             raise BadRequest("it is redirected too often")
         if got.status != 200:
@@ -104,6 +104,14 @@ class Fetcher:
             raise BadRequest("the address is not allowed")
         if (self._ports is not None and port not in self._ports) or self._forbids(parts.hostname):
             raise BadRequest("the address is not allowed")
+
+
+def _redirected(url: str, location: str) -> str:
+    """Raises BadRequest."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise BadRequest("it is redirected to an address that cannot be read") from None
 
 
 class Media:

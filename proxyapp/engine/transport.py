@@ -168,8 +168,12 @@ class Transport:
         """One GET of an address that somebody else chose: a connection of its own to an address that `forbids` lets
         through, no redirects, nothing of ours in the request. Raises UpstreamUnreachable, UpstreamTimeout (after
         `seconds` in all), UpstreamBroken (over `most` bytes, or compressed)."""
-        parsed = URL(url)
-        if forbids(parsed.host or ""):
+        try:
+            parsed = URL(url)
+            host = parsed.host or ""
+        except ValueError:  # a label of its name that stands for nothing (`xn--`)
+            raise UpstreamUnreachable("the address cannot be read") from None
+        if forbids(host):
             raise UpstreamUnreachable("the address is not allowed")
         resolver = GuardedResolver(aiohttp.ThreadedResolver(), forbids)
         connector = aiohttp.TCPConnector(limit=1, ssl=self._tls, force_close=True, resolver=resolver)

@@ -256,3 +256,18 @@ async def test_a_web_page_is_no_text(make_engine, upstream, second_upstream):
     done = await ask(engine, a_call("anthropic-messages", by_address(f"{second_upstream.url}/a")))
     assert done.status == 400
     assert "secret" not in done.raw.decode()
+
+
+@pytest.mark.parametrize("place", ["address", "redirect"])
+async def test_an_address_that_cannot_be_read_is_a_400_and_no_fault_of_ours(
+    make_engine, upstream, second_upstream, place
+):
+    engine = fetching(make_engine, chat(upstream))
+    url = "http://xn--/a.pdf"
+    if place == "redirect":
+        url = f"{second_upstream.url}/a.pdf"
+        second_upstream.then(file(b"", status=302, location="http://[::1"))
+    done = await ask(engine, a_call("anthropic-messages", by_address(url)))
+    assert (done.status, done.row.error) == (400, "invalid_request")
+    assert "cannot be read" in done.json["error"]["message"]
+    assert upstream.seen == []
