@@ -29,6 +29,8 @@ class CozeDecoder:
     def __init__(self, side: UpstreamSide) -> None:
         self._side = side
         self._started = False
+        self._has_said = False
+        """Words have come: without them an end mark alone is no answer."""
         self._ended = False
         self._open: type[Part] | None = None
         self._message = ""
@@ -84,7 +86,8 @@ class CozeDecoder:
     def _delta(self, message: Json) -> list[ev.Event]:
         if not answer.is_answer(message):
             return self._alive()
-        self._seen.add(answer.text(message.get("id")))
+        if any(answer.text(message.get(name)) for name in ("content", "reasoning_content")):
+            self._seen.add(answer.text(message.get("id")))
         return self._say(message, answer.text(message.get("content")))
 
     def _message_completed(self, message: Json) -> list[ev.Event]:
@@ -109,7 +112,7 @@ class CozeDecoder:
         if self._open is kind and self._message == message_id:
             return []
         events = self._shut()
-        self._open, self._message = kind, message_id
+        self._open, self._message, self._has_said = kind, message_id, True
         return [*events, ev.PartStarted(kind(text=""))]
 
     def _shut(self) -> list[ev.Event]:
@@ -129,7 +132,7 @@ class CozeDecoder:
 
     def _done(self) -> list[ev.Event]:
         """The end mark. Without the chat's own end before it (Coze Studio) it is the end of what has come."""
-        return self._finish("done") if self._started else self.close()
+        return self._finish("done") if self._has_said else self.close()
 
     def _finish(self, word: str) -> list[ev.Event]:
         self._ended = True

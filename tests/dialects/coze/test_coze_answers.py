@@ -284,3 +284,14 @@ def test_an_answer_of_400_and_more_is_an_error_in_its_own_words(status, body, ex
     assert error.status == expected
     assert said in error.message
     assert error.retry_after == 7
+
+
+def test_an_end_mark_without_an_answer_is_a_broken_stream():
+    """A bot that failed before its first word looked as if it had nothing to say."""
+    assert isinstance(failure(decoded(BEGIN + DONE)), UpstreamBroken)
+    assert isinstance(failure(decoded(delta("") + DONE)), UpstreamBroken)
+
+
+def test_an_empty_delta_does_not_stand_for_its_message():
+    said = fold(decoded(BEGIN + delta("") + frame("conversation.message.completed", a_message("Hi")) + END + DONE))
+    assert [part.text for part in said.parts] == ["Hi"]
