@@ -88,6 +88,17 @@ def test_what_goes_wrong_is_a_sentence_and_a_status(text, options, status, words
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("depth", [930, 3000])
+def test_what_is_nested_too_deeply_is_said(depth):
+    call = '{"functionCall": {"name": "f", "args": ' + '{"a":' * depth + "1" + "}" * depth + "}}"
+    answer = '{"candidates": [{"finishReason": "STOP", "content": {"role": "model", "parts": [' + call + "]}}]}"
+    done = convert(answer, "--from", "gemini", "--to", "chat", "--response")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr) < 300
+
+
+@pytest.mark.slow
 def test_a_reader_that_has_enough_is_no_fault(tmp_path):
     stream = next(each for each in exchanges(CHAT) if each.stream)
     (tmp_path / "stream").write_bytes(stream.raw * 200)

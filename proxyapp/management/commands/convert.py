@@ -75,6 +75,8 @@ def _convert(plan: Plan, *, response: bool) -> None:
         where = f"{error.param}: " if error.param and f"'{error.param}'" not in error.message else ""
         status = CANNOT_BE_SAID if isinstance(error, Unsupported) else BAD_INPUT
         raise CommandError(where + error.message, returncode=status) from error
+    except RecursionError as error:  # read just so, and too deep to be written again
+        raise CommandError("The body is nested too deeply.", returncode=BAD_INPUT) from error
     finally:
         if converter is not None:
             _tell(converter)
