@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from proxyapp.dialects.contract import Body
 from proxyapp.engine.identify import Caller
 from proxyapp.engine.snapshot import Key, Model, Route, Snapshot
 from proxyapp.errors import Forbidden, ModelNotFound, NoHealthyUpstream
@@ -39,6 +40,8 @@ KEYLESS_KINDS = frozenset({"openai_compatible", "demo"})
 """Kinds that serve without a credential."""
 LONGEST_NAME = 500
 """Characters of a model's name. The longest known, of hosted fine-tunes, have about 200."""
+OTHER_MODELS = ("models", "fallbacks")
+"""Fields in which some services take more models to run when the first will not (OpenRouter, Anthropic's beta)."""
 CALLERS_OWN = "caller's own"
 """Name shown for a credential the caller brought."""
 
@@ -78,6 +81,15 @@ def may_use(key: Key, asked: str, model: Model) -> bool:
     """Both lists, the key's and the client's, must allow both names: the one asked for and the one it resolves to."""
     resolved = asked if "*" in model.name else model.name
     return all(_allows(patterns, name) for patterns in (key.models, key.client_models) for name in {asked, resolved})
+
+
+def stay_within(key: Key, body: Body) -> None:
+    """Raises Forbidden when a key that is held to certain models names further ones in its body: on the road between
+    two servers of one dialect the upstream would run them."""
+    if key.models or key.client_models:
+        for name in OTHER_MODELS:
+            if body.get(name):
+                raise Forbidden(f"This key is held to certain models; it may not name others in {name!r}.", param=name)
 
 
 def _allows(patterns: tuple[str, ...], name: str) -> bool:

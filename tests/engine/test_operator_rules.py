@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxyapp.engine.snapshot import Model, Route
-from tests.engine.conftest import a_body, a_call, a_snapshot, an_upstream, ask
+from tests.engine.conftest import a_body, a_call, a_key, a_snapshot, an_upstream, ask
 from tests.fakes import answers
 from tests.fakes.upstream import answer_json
 
@@ -65,3 +65,22 @@ async def test_the_cap_on_output_holds(make_engine, upstream, dialect, upstream_
     assert "max_tokens" in outcome.reply.headers["x-dragoman-dropped"]
     _, got = await sent(make_engine, upstream, dialect, upstream_dialect, a_body(), max_output_tokens=90)
     assert got["max_tokens"] == 50
+
+
+@pytest.mark.parametrize("held", [{"models": ("m",)}, {"client_models": ("m",)}])
+@pytest.mark.parametrize("field", ["models", "fallbacks"])
+async def test_a_key_held_to_models_cannot_name_others_in_its_body(make_engine, upstream, held, field):
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url), key=a_key(**held)))
+    outcome = await ask(engine, a_call("openai-chat", a_body(False, **{field: ["dear-model"]})))
+    assert outcome.status == 403
+    assert outcome.json["error"]["param"] == field
+    assert upstream.seen == []
+
+
+@pytest.mark.parametrize(("held", "others"), [({}, ["other"]), ({"models": ("m",)}, [])])
+async def test_a_free_key_may_name_other_models_in_its_body(make_engine, upstream, held, others):
+    upstream.then(answer_json(answers.whole("openai-chat")))
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url), key=a_key(**held)))
+    outcome = await ask(engine, a_call("openai-chat", a_body(False, models=others)))
+    assert outcome.status == 200
+    assert upstream.last.body["models"] == others
