@@ -42,16 +42,16 @@ run: $(VENV)/.run  ## install, migrate, create what a first start needs, serve o
 dev: $(VENV)/.dev  ## as run, restarting on changes of the code
 	@$(MANAGE) bootstrap && exec $(MANAGE) serve --reload
 
-# The coverage that pyproject.toml asks for is enforced by pytest-cov. A part of the suite: PYTEST_ARGS="--no-cov tests/ir".
+# Three workers also on two cores: many tests wait for a server. The coverage that pyproject.toml asks for is enforced by pytest-cov. A part of the suite: PYTEST_ARGS="--no-cov tests/ir".
 test: $(VENV)/.dev $(PREVIOUS)/.sdk  ## the whole test suite with its coverage; REQUIRE_SERVICES=1 turns skips into failures
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.dev  ## only what needs no real server, no browser and no patience
 	@$(BIN)/python -m pytest -n 2 -m "not slow" $(PYTEST_ARGS)
 
 test-postgres: $(VENV)/.dev $(PREVIOUS)/.sdk  ## the whole suite on the server in DATABASE_URL (postgres://…); it makes a test database there
 	@case "$$DATABASE_URL" in postgres*://*) ;; *) echo "Give DATABASE_URL=postgres://user:password@host:5432/name" >&2; exit 2;; esac
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy strict on the inner rings, house rules, missing migrations
 	@$(BIN)/ruff check .

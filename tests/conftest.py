@@ -10,6 +10,7 @@ from pathlib import Path
 
 import django
 import hypothesis
+import pytest
 from django.conf import settings
 
 OPERATORS = (
@@ -39,3 +40,15 @@ hypothesis.settings.load_profile("dragoman")
 
 # Signing in costs half a second each with the real hasher, which is its purpose.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a server of their module stay on one worker: on two, each would start its own."""
+    for item in items:
+        known = getattr(item, "_fixtureinfo", None)
+        shared = known is not None and any(
+            found[-1].scope == "module" for found in known.name2fixturedefs.values() if found
+        )
+        if shared and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -50,10 +51,16 @@ def modules() -> list[tuple[str, Path]]:
     return found
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@functools.cache
 def imports(path: Path) -> set[str]:
     """Every absolute name imported by the module, functions included."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -111,7 +118,7 @@ def test_nothing_outgrows_its_place(name: str, path: Path) -> None:
     text = path.read_text()
     if path.name != "tables.py":
         assert len(text.splitlines()) <= MAX_MODULE, f"{name} has {len(text.splitlines())} lines"
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             assert length <= MAX_FUNCTION, f"{name}.{node.name} has {length} lines"
@@ -119,7 +126,7 @@ def test_nothing_outgrows_its_place(name: str, path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "path"), ALL, ids=IDS)
 def test_every_module_says_what_it_is_for(name: str, path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     if tree.body:
         assert ast.get_docstring(tree), f"{name} has no docstring"
 
