@@ -170,7 +170,7 @@ async def test_a_stream_that_ends_too_early_ends_in_an_error_event(
 @callers
 async def test_an_error_after_content_is_the_dialects_own_error_event(make_engine, upstream, dialect, upstream_dialect):
     pieces = answers.stream(upstream_dialect)[: answers.first_content(upstream_dialect)]
-    upstream.then(answer_sse([*pieces, answers.error_in_stream(upstream_dialect)], pause=0.02))
+    upstream.then(answer_sse([*pieces, answers.error_in_stream(upstream_dialect)], pause=0.15))
     engine = make_engine(a_snapshot(an_upstream("up", upstream.url, upstream_dialect, retries=2)))
     outcome = await ask(engine, a_call(dialect, a_body(True)))
     check_stream_error(dialect, outcome.raw)
