@@ -171,8 +171,9 @@ class ScriptedUpstream:
             for number, piece in enumerate(script.pieces):
                 if number and script.pause and await _either(gone, script.pause):
                     return False
-                writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-                await writer.drain()
+                if piece:  # an empty chunk would be the end of the body, and the end itself garbage behind it
+                    writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                    await writer.drain()
                 if gone.done():
                     return False
             return await self._end(script, gone, writer)
