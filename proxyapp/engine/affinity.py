@@ -47,14 +47,22 @@ def sealed_for(raw: bytes) -> list[str]:
     """Hashes of the accounts named in a body's envelopes, the latest first."""
     found = [match.group(1) for match in deque(_SEALED.finditer(raw), maxlen=_LATEST)]
     for match in deque(_WRAPPED.finditer(raw), maxlen=_LATEST):
-        word = match.group(1).rstrip(b"=")
-        inner = _SEALED.match(base64.urlsafe_b64decode(word.translate(_URLSAFE) + b"=" * (-len(word) % 4)))
+        inner = _SEALED.match(_unwrapped(match.group(1)))
         if inner is not None:
             found.append(inner.group(1))
     return list(dict.fromkeys(account.decode() for account in reversed(found)))
 
 
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def _unwrapped(word: bytes) -> bytes:
+    """b"" for a caller's text that only looks like base64 of an envelope."""
+    word = word.rstrip(b"=").translate(_URLSAFE)
+    try:
+        return base64.urlsafe_b64decode(word + b"=" * (-len(word) % 4))
+    except ValueError:
+        return b""
 
 
 def digests(raw: bytes) -> list[str]:

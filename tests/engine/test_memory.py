@@ -18,7 +18,8 @@ from proxyapp.ir.parts import Reasoning, Text, ToolCall
 from proxyapp.ir.profile import Profile
 from proxyapp.ir.request import Request, Turn
 from proxyapp.ir.response import Finish, FinishKind, Response
-from tests.engine.conftest import a_call, a_key, a_snapshot, an_upstream, collect
+from tests.engine.conftest import a_body, a_call, a_key, a_snapshot, an_upstream, collect
+from tests.fakes import answers
 from tests.fakes.answers import event
 from tests.fakes.upstream import Script, answer_json, answer_sse
 
@@ -396,3 +397,12 @@ async def test_what_may_not_last_stays_in_the_worker():
     await memory.keep(1, {"c1": [Kept(a_proof(), True)]}, lasting=False)
     assert shelf.rows == {}
     assert list(await memory.recall(1, ["c1"])) == ["c1"]
+
+
+@pytest.mark.parametrize("length", [40, 41, 42, 43])
+async def test_what_looks_like_a_wrapped_envelope_and_is_none_is_no_fault(make_engine, upstream, length):
+    upstream.then(answer_json(answers.whole("openai-chat")))
+    keys = (Credential("a", "sk-a"), Credential("b", "sk-b"))
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url, credentials=keys)))
+    reply = await serve(engine, a_call("openai-chat", a_body(False, note="Z3dyMS4" + "A" * length)))
+    assert reply.status == 200
