@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -65,6 +66,7 @@ def forward(endpoint: str) -> Story:
         exchange.client_request.add(letter.kept())
         exchange.asks_for(letter.peek)
         plan = routing.plan(snapshot, caller, letter.peek.model, engine.rng)
+        routing.stay_within(caller.key, letter.field)
         exchange.on_finish(engine.limiter.admit(caller.key))
         exchange.begin()
 
@@ -88,6 +90,10 @@ class Letter(Struct, frozen=True):
         if isinstance(self.content, FormData):
             return self.content.with_text("model", model)
         return jsonio.encode({**self.content.top, "model": model})
+
+    def field(self, name: str) -> Any:
+        """One field of it; None when absent."""
+        return self.content.text(name) if isinstance(self.content, FormData) else self.content.get(name)
 
     def kept(self) -> bytes:
         """What the history keeps of it."""

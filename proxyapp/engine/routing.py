@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from proxyapp.dialects.contract import Body
 from proxyapp.engine.identify import Caller
 from proxyapp.engine.snapshot import Key, Model, Route, Snapshot
 from proxyapp.errors import Forbidden, ModelNotFound, NoHealthyUpstream
@@ -83,12 +82,12 @@ def may_use(key: Key, asked: str, model: Model) -> bool:
     return all(_allows(patterns, name) for patterns in (key.models, key.client_models) for name in {asked, resolved})
 
 
-def stay_within(key: Key, body: Body) -> None:
-    """Raises Forbidden when a key that is held to certain models names further ones in its body: on the road between
-    two servers of one dialect the upstream would run them."""
+def stay_within(key: Key, field: Callable[[str], Any]) -> None:
+    """Raises Forbidden when a key that is held to certain models names further ones in its body, whose fields `field`
+    gives: where bodies are relayed the upstream would run them."""
     if key.models or key.client_models:
         for name in OTHER_MODELS:
-            if body.get(name):
+            if field(name):
                 raise Forbidden(f"This key is held to certain models; it may not name others in {name!r}.", param=name)
 
 

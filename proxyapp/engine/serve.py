@@ -79,7 +79,7 @@ async def generate(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     exchange.asks_for(peek)
 
     plan = routing.plan(snapshot, caller, peek.model, engine.rng)
-    routing.stay_within(caller.key, body)
+    routing.stay_within(caller.key, body.get)
     exchange.on_finish(engine.limiter.admit(caller.key))
     exchange.begin()
 

@@ -244,3 +244,13 @@ async def test_forwarded_requests_take_from_the_limit(make_engine, upstream):
     upstream.default = answer_json({"results": []})
     engine = make_engine(a_snapshot(an_upstream("up", upstream.url), key=a_key(limits=Limits(rpm=2))))
     assert [(await ask(engine, "rerank", {"model": "m"}))[0].status for _ in range(3)] == [200, 200, 429]
+
+
+async def test_a_key_held_to_models_cannot_name_others_in_its_body(make_engine, upstream):
+    engine = make_engine(a_snapshot(an_upstream("up", upstream.url), key=a_key(models=("m",))))
+    reply, got, _ = await ask(engine, "completions", {"model": "m", "prompt": "x", "models": ["dear-model"]})
+    assert (reply.status, json.loads(got)["error"]["param"]) == (403, "models")
+    form = FORM.replace(b"name=language\r\n\r\nde", b"name=models\r\n\r\ndear-model")
+    reply, got, _ = await ask(engine, "audio/transcriptions", form, content_type=FORM_TYPE)
+    assert (reply.status, json.loads(got)["error"]["param"]) == (403, "models")
+    assert upstream.seen == []
