@@ -27,6 +27,9 @@ class ApiKey(WatchedModel):
     )
     prefix = db.CharField(max_length=keys.SHOWN, editable=False, help_text="How the key begins.")
     digest = db.CharField(max_length=64, unique=True, editable=False)
+    previous_digest = db.CharField(max_length=64, unique=True, null=True, editable=False)
+    previous_until = db.DateTimeField(null=True, editable=False)
+    """Until then the key from before the last rotation is taken too."""
     scope = db.CharField(
         max_length=10,
         choices=Scope,

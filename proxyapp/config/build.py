@@ -16,7 +16,18 @@ from msgspec import Struct, structs
 from accounts.models import ApiKey
 from proxyapp import models
 from proxyapp.config.profile import typed_overrides
-from proxyapp.engine.snapshot import Credential, Key, Limits, Model, Route, Snapshot, Timeouts, Upstream
+from proxyapp.engine.snapshot import (
+    Credential,
+    Key,
+    Limits,
+    Model,
+    Proxy,
+    ProxyPool,
+    Route,
+    Snapshot,
+    Timeouts,
+    Upstream,
+)
 from proxyapp.fields import SecretUnreadable
 from proxyapp.models.config import current_version
 
@@ -67,6 +78,7 @@ def _read(version: int) -> tuple[Snapshot, list[Finding]]:
         models={name: model for model in named for name in (model.name, *model.aliases) if "*" not in name},
         wildcards=_wildcards(named),
         upstreams=_upstreams(findings),
+        pools=_pools(findings),
         auth_required=settings.ENABLE_CLIENT_AUTH,
         anonymous=settings.ALLOW_ANONYMOUS_ACCESS,
     )
@@ -78,7 +90,13 @@ def _read(version: int) -> tuple[Snapshot, list[Finding]]:
 
 def _keys() -> dict[str, Key]:
     rows = ApiKey.objects.filter(enabled=True, client__enabled=True).select_related("client").order_by("id")
-    return {row.digest: _key(row) for row in rows}
+    keys = {}
+    for row in rows:
+        keys[row.digest] = key = _key(row)
+        if row.previous_digest and row.previous_until:
+            until = row.previous_until.timestamp()
+            keys[row.previous_digest] = structs.replace(key, expires=min(until, key.expires or until))
+    return keys
 
 
 def _key(row: ApiKey) -> Key:
@@ -108,7 +126,7 @@ def _models(findings: list[Finding]) -> list[Model]:
     )
     return [
         _model(row, routes[row.pk], findings)
-        for row in models.ModelConfig.objects.filter(enabled=True).order_by("name")
+        for row in models.ModelConfig.objects.filter(enabled=True).select_related("proxy_pool").order_by("name")
     ]
 
 
@@ -128,6 +146,7 @@ def _model(row: models.ModelConfig, routes: list[models.Route], findings: list[F
         reasoning=row.reasoning,
         system_prompt=row.system_prompt,
         max_output_tokens=row.max_output_tokens,
+        proxy_pool=_pool_name(row),
         lenient=row.lenient,
         profile=profile,
         created=int(row.created_at.timestamp()),
@@ -156,12 +175,13 @@ def _with_aliases(model: Model, aliases: tuple[str, ...]) -> Model:
 
 
 def _upstreams(findings: list[Finding]) -> dict[str, Upstream]:
-    keys = _grouped(models.UpstreamKey.objects.filter(enabled=True).order_by("id"), lambda row: row.upstream_id)
-    proxies = _grouped(models.Proxy.objects.filter(enabled=True).order_by("position", "id"), lambda row: row.pool_id)
+    rows = models.UpstreamKey.objects.filter(enabled=True).select_related("proxy_pool").order_by("id")
+    keys = _grouped(rows, lambda row: row.upstream_id)
+    tokens = _grouped(models.OAuthToken.objects.filter(enabled=True).order_by("id"), lambda row: row.upstream_id)
     built = {}
     for row in models.Upstream.objects.filter(enabled=True).select_related("proxy_pool").order_by("name"):
         try:
-            built[row.name] = _upstream(row, keys[row.pk], proxies[row.proxy_pool_id], findings)
+            built[row.name] = _upstream(row, keys[row.pk], tokens[row.pk], findings)
         except _NotUsable as exc:
             findings.append(Finding(f"upstream {row.name}", str(exc)))
     return built
@@ -172,9 +192,8 @@ class _NotUsable(Exception):
 
 
 def _upstream(
-    row: models.Upstream, keys: list[models.UpstreamKey], proxies: list[models.Proxy], findings: list[Finding]
+    row: models.Upstream, keys: list[models.UpstreamKey], tokens: list[models.OAuthToken], findings: list[Finding]
 ) -> Upstream:
-    pool = row.proxy_pool
     return Upstream(
         name=row.name,
         kind=row.kind,
@@ -182,9 +201,8 @@ def _upstream(
         base_url=row.base_url or None,
         credentials=tuple(_credentials(row, keys, findings)),
         allow_caller_keys=row.allow_caller_keys,
-        proxies=tuple(_proxy_urls(pool, proxies, findings)) if pool else (),
-        proxy_strategy=pool.strategy if pool else "round_robin",
-        proxy_on_exhausted=pool.on_exhausted if pool else "direct",
+        tokens=tuple(_tokens(row, tokens, findings)),
+        proxy_pool=_pool_name(row),
         timeouts=Timeouts(row.timeout_connect, row.timeout_first_byte, row.timeout_idle, row.timeout_total),
         headers=_headers(row),
         system_prompt=row.system_prompt,
@@ -196,9 +214,13 @@ def _upstream(
 def _credentials(row: models.Upstream, keys: list[models.UpstreamKey], findings: list[Finding]) -> Iterable[Credential]:
     for key in keys:
         try:
-            yield Credential(key.name, key.value.reveal(), key.weight)
+            yield Credential(key.name, key.value.reveal(), key.weight, f"key:{key.pk}", _pool_name(key))
         except SecretUnreadable as exc:
             findings.append(Finding(f"upstream {row.name}, key {key.name}", f"The key is left out. {exc}"))
+
+
+def _pool_name(row: models.Upstream | models.UpstreamKey | models.ModelConfig) -> str:
+    return row.proxy_pool.name if row.proxy_pool else ""
 
 
 def _headers(row: models.Upstream) -> dict[str, str]:
@@ -209,19 +231,44 @@ def _headers(row: models.Upstream) -> dict[str, str]:
         raise _NotUsable(f"It is left out, because its headers are unreadable. {exc}") from exc
 
 
-def _proxy_urls(pool: models.ProxyPool, proxies: list[models.Proxy], findings: list[Finding]) -> Iterable[str]:
-    usable = []
+def _tokens(row: models.Upstream, tokens: list[models.OAuthToken], findings: list[Finding]) -> Iterable[Credential]:
+    for token in tokens:
+        if not token.access_token:
+            continue  # not refreshed yet
+        expires = token.expires_at.timestamp() if token.expires_at else None
+        try:
+            secret = token.access_token.reveal()
+        except SecretUnreadable as exc:
+            findings.append(Finding(f"upstream {row.name}, token {token.name}", f"The token is left out. {exc}"))
+            continue
+        yield Credential(token.name, secret, token.weight, f"token:{token.pk}", expires=expires)
+
+
+# --- proxy pools -----------------------------------------------------------------------------------------------------
+
+
+def _pools(findings: list[Finding]) -> dict[str, ProxyPool]:
+    proxies = _grouped(models.Proxy.objects.filter(enabled=True).order_by("position", "id"), lambda row: row.pool_id)
+    return {
+        row.name: ProxyPool(
+            name=row.name,
+            proxies=tuple(_proxies(row, proxies[row.pk], findings)),
+            strategy=row.strategy,
+            on_exhausted=row.on_exhausted,
+            sticky=row.sticky,
+            cooldown=row.cooldown_seconds,
+            check_url=row.check_url,
+        )
+        for row in models.ProxyPool.objects.order_by("name")
+    }
+
+
+def _proxies(pool: models.ProxyPool, proxies: list[models.Proxy], findings: list[Finding]) -> Iterable[Proxy]:
     for proxy in proxies:
         try:
-            usable.append(proxy.url.reveal())
+            yield Proxy(proxy.name, proxy.url.reveal(), f"proxy:{proxy.pk}")
         except SecretUnreadable as exc:
             findings.append(Finding(f"proxy pool {pool.name}, proxy {proxy.name}", f"The proxy is left out. {exc}"))
-    if not usable and pool.on_exhausted == models.ProxyPool.OnExhausted.FAIL:
-        # No proxies would mean going out directly, which is what this pool forbids.
-        raise _NotUsable(
-            f"It is left out, because the proxy pool {pool.name} has no usable proxy and must not be bypassed."
-        )
-    return usable
 
 
 def _grouped(rows: Iterable[T], group: Callable[[T], int | None]) -> defaultdict[int | None, list[T]]:

@@ -17,12 +17,24 @@ from msgspec import Struct, to_builtins
 from accounts import keys
 from accounts.issuing import parse_time
 from accounts.models import ApiKey, Client
-from proxyapp.config.document import ClientKeySpec, ClientSpec, Document, ModelSpec, ProxyPoolSpec, UpstreamSpec
+from proxyapp.config.document import (
+    ClientKeySpec,
+    ClientSpec,
+    Document,
+    ModelSpec,
+    OAuthSpec,
+    ProxyPoolSpec,
+    UpstreamKeySpec,
+    UpstreamSpec,
+)
 from proxyapp.config.inspecting import problems_of, warnings_of
 from proxyapp.config.matching import MadeKey, Run
 from proxyapp.config.reading import DeclarationError
-from proxyapp.models import ModelConfig, Proxy, ProxyPool, Route, Upstream, UpstreamKey
+from proxyapp.models import ModelConfig, OAuthToken, Proxy, ProxyPool, Route, Upstream, UpstreamKey
 from proxyapp.models.config import lock_configuration
+
+OAUTH = "oauth"
+"""Name of the token that a file gives to an upstream."""
 
 
 class Result(Struct, frozen=True):
@@ -84,7 +96,11 @@ def _prune(run: Run, section: str, specs: list[Any] | None, model: Any) -> None:
 def _pool(run: Run, spec: ProxyPoolSpec, path: str) -> None:
     row = ProxyPool.objects.filter(name=spec.name).first() or ProxyPool(name=spec.name)
     label = f"proxy pool {spec.name}"
-    values = {"strategy": spec.strategy, "on_exhausted": spec.on_exhausted}
+    values = {
+        **{name: getattr(spec, name) for name in ("strategy", "on_exhausted", "sticky")},
+        "cooldown_seconds": spec.cooldown,
+        "check_url": spec.check_url or "",
+    }
     if not run.match(row, values, path=path, label=label) or spec.proxies is None:
         return
     present = {proxy.name: proxy for proxy in row.proxies.all()}
@@ -101,14 +117,34 @@ def _pool(run: Run, spec: ProxyPoolSpec, path: str) -> None:
 def _upstream(run: Run, spec: UpstreamSpec, path: str) -> None:
     row = Upstream.objects.filter(name=spec.name).first() or Upstream(name=spec.name)
     label = f"upstream {spec.name}"
-    if not run.match(row, _upstream_values(spec), path=path, label=label) or spec.keys is None:
+    if not run.match(row, _upstream_values(spec), path=path, label=label):
+        return
+    if spec.oauth is not None:
+        _token(run, row, spec.oauth, path=f"{path}.oauth", label=f"{label} token {OAUTH}")
+    if spec.keys is None:
         return
     present = {key.name: key for key in row.keys.all()}
     for number, key in enumerate(spec.keys):
         part = present.pop(key.name, None) or UpstreamKey(upstream=row, name=key.name)
-        values = {"value": key.value, "weight": key.weight, "enabled": key.enabled}
+        values = {"value": key.value, "weight": key.weight, "enabled": key.enabled, "proxy_pool": _pool_of(key)}
         run.match(part, values, path=f"{path}.keys[{number}]", label=f"{label} key {key.name}")
     run.remove(present.values(), lambda part: f"{label} key {part.name}", path)
+
+
+def _token(run: Run, upstream: Upstream, spec: OAuthSpec, *, path: str, label: str) -> None:
+    """The token that a file may name. Without a refresh token one that is there keeps its own."""
+    row = upstream.tokens.filter(name=OAUTH).first() or OAuthToken(upstream=upstream, name=OAUTH)
+    if spec.refresh_token is None and row._state.adding:
+        return
+    same = ("token_url", "client_id", "organization_id")
+    values: dict[str, Any] = {name: getattr(spec, name) or "" for name in same}
+    if spec.refresh_token is not None:
+        values["seed"] = spec.refresh_token
+    run.match(row, values, path=path, label=label)
+
+
+def _pool_of(spec: UpstreamSpec | UpstreamKeySpec | ModelSpec) -> ProxyPool | None:
+    return ProxyPool.objects.filter(name=spec.proxy_pool).first() if spec.proxy_pool else None
 
 
 def _upstream_values(spec: UpstreamSpec) -> dict[str, Any]:
@@ -117,7 +153,7 @@ def _upstream_values(spec: UpstreamSpec) -> dict[str, Any]:
         **{name: getattr(spec, name) for name in same},
         "base_url": spec.base_url or "",
         "system_prompt": spec.system_prompt or "",
-        "proxy_pool": ProxyPool.objects.filter(name=spec.proxy_pool).first() if spec.proxy_pool else None,
+        "proxy_pool": _pool_of(spec),
         **{f"timeout_{name}": seconds for name, seconds in to_builtins(spec.timeouts).items()},
     }
 
@@ -146,6 +182,7 @@ def _model_values(spec: ModelSpec) -> dict[str, Any]:
     return {
         **{name: getattr(spec, name) for name in ("aliases", "reasoning", "max_output_tokens", "lenient", "enabled")},
         "profile": spec.profile,
+        "proxy_pool": _pool_of(spec),
         "system_prompt": spec.system_prompt or "",
         "prices": prices and {name: price for name, price in prices.items() if price is not None},
     }

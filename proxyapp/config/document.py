@@ -29,12 +29,17 @@ class ProxyPoolSpec(Struct, kw_only=True):
     on_exhausted: Literal["direct", "fail"] = "direct"
     proxies: list[ProxySpec] | None = None
     """In the order of the list."""
+    sticky: bool = False
+    cooldown: Annotated[int, Meta(ge=1, le=86_400)] = 30
+    """Seconds."""
+    check_url: str | None = None
 
 
 class UpstreamKeySpec(Struct, kw_only=True):
     name: Name
     value: str
     weight: Count = 1
+    proxy_pool: str | None = None
     enabled: bool = True
 
 
@@ -94,6 +99,7 @@ class ModelSpec(Struct, kw_only=True):
     system_prompt: str | None = None
     routes: list[RouteSpec] | None = None
     max_output_tokens: AtLeastOne | None = None
+    proxy_pool: str | None = None
     prices: PricesSpec | None = None
     lenient: bool = False
     profile: dict[str, Any] = {}

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from proxyapp.config.document import ClientSpec, Document, ModelSpec, UpstreamSpec
+from proxyapp.config.document import ClientSpec, Document, ModelSpec, UpstreamKeySpec, UpstreamSpec
 from proxyapp.config.profile import typed_overrides
 from proxyapp.config.reading import nearest
 from proxyapp.models import ProxyPool, Upstream
@@ -42,7 +42,6 @@ def warnings_of(document: Document) -> list[str]:
 
 
 def _idle_of_upstream(upstream: UpstreamSpec) -> Iterator[tuple[str, Any, str]]:
-    yield "oauth", upstream.oauth, "is accepted, but neither stored nor used in this version"
     idle_version = upstream.api_version and upstream.kind != "azure"
     yield "api_version", idle_version, "is kept, but has a meaning for the kind azure alone"
     yield "proxy_pool", upstream.proxy_pool, "is kept; this version refuses requests that would have to go through it"
@@ -100,9 +99,14 @@ def _kinds(upstreams: list[UpstreamSpec]) -> Iterator[str]:
 
 def _pools(document: Document, prune: bool) -> Iterator[str]:
     known = _names(document.proxy_pools, ProxyPool, prune)
+    users: list[tuple[str, UpstreamSpec | UpstreamKeySpec | ModelSpec]] = []
     for number, upstream in enumerate(document.upstreams or []):
-        if upstream.proxy_pool and upstream.proxy_pool not in known:
-            yield f'upstreams[{number}].proxy_pool: no proxy pool named "{upstream.proxy_pool}"'
+        users.append((f"upstreams[{number}]", upstream))
+        users += [(f"upstreams[{number}].keys[{place}]", key) for place, key in enumerate(upstream.keys or [])]
+    users += [(f"models[{number}]", model) for number, model in enumerate(document.models or [])]
+    for path, user in users:
+        if user.proxy_pool and user.proxy_pool not in known:
+            yield f'{path}.proxy_pool: no proxy pool named "{user.proxy_pool}"'
 
 
 def _routes(document: Document, prune: bool) -> Iterator[str]:

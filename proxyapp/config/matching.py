@@ -26,6 +26,8 @@ SPEC_NAMES = {
     "upstream_model": "model",
     "expires_at": "expires",
     "digest": "value",
+    "seed": "refresh_token",
+    "cooldown_seconds": "cooldown",
 }
 
 

@@ -15,10 +15,11 @@ from typing import Protocol, TypeVar
 
 from proxyapp.engine import stepwise
 from proxyapp.engine.exchange import Exchange
+from proxyapp.engine.exits import Exits
 from proxyapp.engine.record import AttemptRecord
 from proxyapp.engine.roads import WholeRoad
 from proxyapp.engine.routing import CALLERS_OWN, KEYLESS_KINDS, Plan, Target
-from proxyapp.engine.transport import Answer, Transport
+from proxyapp.engine.transport import Answer
 from proxyapp.errors import (
     GatewayError,
     NoCredential,
@@ -83,13 +84,13 @@ class Next(Enum):
 
 
 async def run(
-    plan: Plan, preparation: Preparing[R], transport: Transport, exchange: Exchange, use: Use[R, T], *, stream: bool
+    plan: Plan, preparation: Preparing[R], exits: Exits, exchange: Exchange, use: Use[R, T], *, stream: bool
 ) -> T:
     """The first good answer, as `use` makes it. Raises the last error when every target has failed."""
     failure: GatewayError | None = None
     for target in plan.targets:
         try:
-            return await _try_route(target, preparation, transport, exchange, use, stream=stream)
+            return await _try_route(target, preparation, exits, exchange, use, stream=stream)
         except UpstreamFault as error:
             failure = error
             if _next(error) is Next.NOWHERE:
@@ -101,20 +102,14 @@ async def run(
 
 
 async def _try_route(
-    target: Target, preparation: Preparing[R], transport: Transport, exchange: Exchange, use: Use[R, T], *, stream: bool
+    target: Target, preparation: Preparing[R], exits: Exits, exchange: Exchange, use: Use[R, T], *, stream: bool
 ) -> T:
-    if target.upstream.proxies:
-        # Never around a proxy that the operator asked for: until pools carry traffic, such an upstream is refused.
-        raise NoHealthyUpstream(
-            f"The upstream {target.upstream.name} is set to go through a proxy pool, which this version cannot do yet.",
-            upstream=target.upstream.name,
-        )
     keys = list(_keys(target))
     again = target.upstream.retries
     pause = _FIRST_PAUSE
     while True:
         try:
-            return await _try_once(target, keys[0], preparation, transport, exchange, use, stream=stream)
+            return await _try_once(target, keys[0], preparation, exits, exchange, use, stream=stream)
         except UpstreamFault as error:
             if preparation.mends(error):
                 continue
@@ -151,7 +146,7 @@ async def _try_once(
     target: Target,
     credential: Credential | None,
     preparation: Preparing[R],
-    transport: Transport,
+    exits: Exits,
     exchange: Exchange,
     use: Use[R, T],
     *,
@@ -165,18 +160,22 @@ async def _try_once(
     if road.translated or exchange.is_rewritten:
         exchange.upstream_request.add(road.body)
     outbound = preparation.outbound(road, target, credential, stream=stream)
+
+    def ask(outbound: Outbound) -> Awaitable[Answer]:
+        return exits.open(outbound, target, credential, record, exchange.session)
+
     began = exchange.clock()
     answer: Answer | None = None
     kept = False
     try:
-        answer = await transport.open(outbound, target.upstream.name, target.upstream.timeouts)
+        answer = await ask(outbound)
         record.status = answer.status
         exchange.upstream_request_id = next(
             (answer.headers[name] for name in _REQUEST_IDS if name in answer.headers), ""
         )
         if answer.status >= 300:
             raise await _refusal(preparation, target, answer, exchange)
-        answer = await stepwise.completed(answer, outbound, target, preparation.refusal, transport, exchange)
+        answer = await stepwise.completed(answer, outbound, target, preparation.refusal, ask, exchange)
         result = await use(road, answer, target, record)
         kept = True
         return result

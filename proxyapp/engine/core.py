@@ -10,6 +10,8 @@ from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.conversation import Store
 from proxyapp.engine.estimate import Factors
 from proxyapp.engine.exchange import Books, Exchange
+from proxyapp.engine.exits import Exits
+from proxyapp.engine.health import Health
 from proxyapp.engine.limits import Limiter
 from proxyapp.engine.media import Fetcher
 from proxyapp.engine.memory import Memory
@@ -36,6 +38,9 @@ class Engine:
         self.books = books
         self.sealer = sealer
         self.transport = transport
+        self.health = Health()
+        """What is out."""
+        self.exits = Exits(transport, self.health)
         self.memory = memory or Memory()
         self.store = store
         """Where Responses are kept; None = they are not."""

@@ -79,6 +79,8 @@ class Exchange:
         self.settle: Callable[[Road, bytes], Awaitable[bytes]] = _as_it_is
         """What must be safe before the last bytes of an answer go out; gives those bytes. Raises nothing."""
         self._begun = False
+        self.session = next((call.headers[name][:200] for name in SESSION_HEADERS if name in call.headers), "")
+        """The word for the caller's conversation; "" = none is known."""
         self._cap = cap
         self.client_request = Capture(cap)
         self.upstream_request = Capture(cap)
@@ -92,7 +94,7 @@ class Exchange:
             path=call.path[:200],
             address=call.address,
             user_agent=call.headers.get("user-agent", "")[:200],
-            session=next((call.headers[name][:200] for name in SESSION_HEADERS if name in call.headers), ""),
+            session=self.session,
         )
 
     def asked_by(self, key: Key) -> None:

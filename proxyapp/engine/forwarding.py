@@ -135,7 +135,7 @@ async def _relay(engine: Engine, call: Call, plan: Plan, forwarding: Forwarding,
         exchange.glimpse = road.glimpse
         return kind, out
 
-    kind, found = await attempts.run(plan, forwarding, engine.transport, exchange, use, stream=False)
+    kind, found = await attempts.run(plan, forwarding, engine.exits, exchange, use, stream=False)
     if isinstance(found, Head):
         headers = {**answer_headers(call, exchange), "cache-control": "no-cache", "x-accel-buffering": "no"}
         every = engine.settings.keepalive_seconds

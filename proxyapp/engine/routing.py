@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 from proxyapp.engine.identify import Caller
 from proxyapp.engine.snapshot import Key, Model, Route, Snapshot
 from proxyapp.errors import Forbidden, ModelNotFound, NoHealthyUpstream
-from proxyapp.upstreams.contract import Credential, Upstream
+from proxyapp.upstreams.contract import Credential, ProxyPool, Upstream
 
 T = TypeVar("T", Route, Credential)
 
@@ -25,6 +25,19 @@ class Target(Struct, frozen=True):
     model: str
     credentials: tuple[Credential, ...]
     priority: int = 0
+    model_pool: str = ""
+    """The proxy pool of the model that was asked for; "" = none of its own."""
+    pools: Mapping[str, ProxyPool] = {}
+
+    def pool(self, credential: Credential | None) -> ProxyPool | None:
+        """What a request goes out through: the credential's pool, else the model's, else the upstream's; None =
+        directly. Raises NoHealthyUpstream for a pool that is not there: never around one that was asked for."""
+        name = (credential.pool if credential else "") or self.model_pool or self.upstream.proxy_pool
+        if not name:
+            return None
+        if name not in self.pools:
+            raise NoHealthyUpstream(f"The proxy pool {name} is not there.", upstream=self.upstream.name)
+        return self.pools[name]
 
 
 class Plan(Struct, frozen=True):
@@ -114,7 +127,12 @@ def _targets(snapshot: Snapshot, caller: Caller, model: Model, matched: str, rng
         upstream = snapshot.upstreams.get(route.upstream)
         if upstream is not None:
             yield Target(
-                upstream, route.model.replace("*", matched), credentials(upstream, caller, rng), route.priority
+                upstream,
+                route.model.replace("*", matched),
+                credentials(upstream, caller, rng),
+                route.priority,
+                model.proxy_pool,
+                snapshot.pools,
             )
 
 
@@ -128,13 +146,16 @@ def _ordered(routes: tuple[Route, ...], rng: random.Random) -> Iterator[Route]:
 
 def credentials(upstream: Upstream, caller: Caller, rng: random.Random) -> tuple[Credential, ...]:
     """What may be shown to an upstream, first that applies first: the caller's own key where the upstream allows it,
-    the upstream's keys in weighted order, the caller's own Authorization where allowed (contract.md 2)."""
+    the upstream's keys in weighted order, its OAuth tokens likewise, the caller's own Authorization where allowed
+    (contract.md 2)."""
     if upstream.allow_caller_keys and caller.own_key:
         return (Credential(CALLERS_OWN, caller.own_key),)
     if upstream.credentials:
         if len(upstream.credentials) == 1:
             return upstream.credentials
         return tuple(_shuffled(list(upstream.credentials), rng))
+    if upstream.tokens:
+        return tuple(_shuffled(list(upstream.tokens), rng))
     if upstream.allow_caller_keys and caller.own_authorization:
         return (Credential(CALLERS_OWN, caller.own_authorization.partition(" ")[2].strip()),)
     return ()

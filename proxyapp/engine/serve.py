@@ -134,7 +134,7 @@ async def ask(engine: Engine, plan: Plan, preparation: Preparing[R], exchange: E
         exchange.glimpse = road.glimpse
         return out
 
-    return await attempts.run(plan, preparation, engine.transport, exchange, use, stream=False)
+    return await attempts.run(plan, preparation, engine.exits, exchange, use, stream=False)
 
 
 def whole_reply(call: Call, exchange: Exchange, out: bytes) -> Reply:
@@ -154,9 +154,7 @@ async def stream(engine: Engine, call: Call, plan: Plan, preparation: Streaming[
         return await Head(road, answer, target.upstream, exchange, deadline).read_to_content()
 
     every = engine.settings.keepalive_seconds
-    opening = asyncio.ensure_future(
-        attempts.run(plan, preparation, engine.transport, exchange, to_content, stream=True)
-    )
+    opening = asyncio.ensure_future(attempts.run(plan, preparation, engine.exits, exchange, to_content, stream=True))
     try:
         await asyncio.wait({opening}, timeout=every)
     except asyncio.CancelledError:

@@ -11,6 +11,8 @@ from typing import Any
 from msgspec import Struct, field
 
 from proxyapp.upstreams.contract import Credential as Credential
+from proxyapp.upstreams.contract import Proxy as Proxy
+from proxyapp.upstreams.contract import ProxyPool as ProxyPool
 from proxyapp.upstreams.contract import Timeouts as Timeouts
 from proxyapp.upstreams.contract import Upstream as Upstream
 
@@ -38,6 +40,8 @@ class Model(Struct, frozen=True, kw_only=True):
     reasoning: str = "auto"
     system_prompt: str = ""
     max_output_tokens: int | None = None
+    proxy_pool: str = ""
+    """The pool its requests go out through, whatever the upstream says; "" = the upstream's."""
     lenient: bool = False
     profile: Mapping[str, Any] = field(default_factory=dict)
     """Overrides of `dialects.contract.Profile` fields."""
@@ -84,6 +88,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     wildcards: tuple[Model, ...] = ()
     """Models whose name or an alias holds a `*`, the most specific first."""
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
+    pools: Mapping[str, ProxyPool] = field(default_factory=dict)
     auth_required: bool = True
     anonymous: bool = False
     """Requests without any key are served as the client `anonymous`."""

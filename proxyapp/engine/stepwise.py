@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from proxyapp.engine.exchange import Exchange
 from proxyapp.engine.prepare import kind_of
 from proxyapp.engine.routing import Target
-from proxyapp.engine.transport import Answer, Transport, timed_out
+from proxyapp.engine.transport import Answer, timed_out
 from proxyapp.errors import GatewayError, UpstreamFault
 from proxyapp.upstreams.contract import Abandoned, Outbound, Pause, Steps, Stepwise, Timeouts
 
 Refusal = Callable[[Target, int, Mapping[str, str], bytes], UpstreamFault]
 """An answer of 300 or more as an error, as `attempts.Preparing.refusal`."""
+Ask = Callable[[Outbound], Awaitable[Answer]]
+"""Sends a request the way that the attempt's first one went."""
 _FAREWELL_SECONDS = 10.0
 _SEEN = 4096
 """Bytes of a stream's beginning and end that are kept to tell what it is about and whether it is over."""
@@ -86,14 +88,14 @@ async def completed(
     outbound: Outbound,
     target: Target,
     refusal: Refusal,
-    transport: Transport,
+    ask: Ask,
     exchange: Exchange,
 ) -> Answer:
     """`answer` itself, or where its kind needs more requests, what they brought. Raises UpstreamFault."""
     kind = kind_of(target)
     if not isinstance(kind, Stepwise):
         return answer
-    walk = _Walk(target, refusal, transport)
+    walk = _Walk(target, refusal, ask)
     if not _is_json(answer):
         return Watched(answer, lambda head, tail: walk.farewell(kind.call_off(target.upstream, outbound, head, tail)))
     try:
@@ -111,13 +113,13 @@ def _is_json(answer: Answer) -> bool:
 class _Walk:
     """The requests of one answer."""
 
-    def __init__(self, target: Target, refusal: Refusal, transport: Transport) -> None:
+    def __init__(self, target: Target, refusal: Refusal, ask: Ask) -> None:
         self.came: list[bytes] = []
         """Every answer so far, for the books."""
         self._target = target
         self._upstream = target.upstream
         self._refusal = refusal
-        self._transport = transport
+        self._ask = ask
         self._deadline = asyncio.get_running_loop().time() + target.upstream.timeouts.total
 
     async def run(self, steps: Steps) -> bytes:
@@ -149,7 +151,7 @@ class _Walk:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return b""
-        return await self.read(await self._transport.open(step, self._upstream.name, self._upstream.timeouts))
+        return await self.read(await self._ask(step))
 
     async def read(self, answer: Answer) -> bytes:
         """Its body. Raises UpstreamFault, also for a status of 300 or more."""
@@ -182,7 +184,7 @@ class _Walk:
     async def _send_off(self, outbound: Outbound) -> None:
         try:
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                answer = await self._transport.open(outbound, self._upstream.name, self._upstream.timeouts)
+                answer = await self._ask(outbound)
                 answer.close()
         except (GatewayError, TimeoutError):
             log.info("The upstream %s could not be told to stop", self._upstream.name)

@@ -2,14 +2,18 @@
 
 from proxyapp.models.config import ConfigVersion
 from proxyapp.models.conversations import RememberedProof, StoredItem, StoredResponse
+from proxyapp.models.health import HealthState
 from proxyapp.models.history import RequestAttempt, RequestContent, RequestLog
 from proxyapp.models.proxies import Proxy, ProxyPool
 from proxyapp.models.routes import ModelConfig, Route
+from proxyapp.models.tokens import OAuthToken
 from proxyapp.models.upstreams import Upstream, UpstreamKey
 
 __all__ = [
     "ConfigVersion",
+    "HealthState",
     "ModelConfig",
+    "OAuthToken",
     "Proxy",
     "ProxyPool",
     "RememberedProof",

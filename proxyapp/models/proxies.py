@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from accounts.models import WatchedModel, validate_name
@@ -24,6 +25,17 @@ def check_proxy_url(url: str) -> None:
         raise ValidationError("A proxy URL begins with http://, https://, socks5:// or socks5h://.")
     if not parts.hostname or port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ValidationError("A proxy URL is scheme://[name:password@]host[:port], and nothing after it.")
+
+
+def check_checked_url(url: str) -> None:
+    """Raises ValidationError unless it is http(s) with a host and holds no name and password."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValidationError("The check URL cannot be read.")
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValidationError("A check URL begins with http:// or https:// and a host, without name and password.")
 
 
 class ProxyPool(WatchedModel):
@@ -50,6 +62,23 @@ class ProxyPool(WatchedModel):
         choices=OnExhausted,
         default=OnExhausted.DIRECT,
         help_text="What happens when no proxy of the pool can be connected to.",
+    )
+
+    sticky = models.BooleanField(
+        default=False, help_text="A caller's conversation keeps its proxy while that one works."
+    )
+    cooldown_seconds = models.PositiveIntegerField(
+        default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(86_400)],
+        help_text="How long a proxy that failed is left alone; longer each time it fails again.",
+    )
+    check_url = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        validators=[check_checked_url],
+        verbose_name="check URL",
+        help_text="What a check asks for through each proxy. Empty: the upstreams that use the pool.",
     )
 
     class Meta:

@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import WatchedModel
+from proxyapp.models.proxies import ProxyPool
 from proxyapp.models.upstreams import Upstream
 
 PRICES = ("input", "output", "cache_read", "cache_write")
@@ -92,6 +93,14 @@ class ModelConfig(WatchedModel):
         blank=True,
         validators=[check_prices],
         help_text='USD per million tokens, {"input": 3, "output": 15}. Kept, not in force in this version.',
+    )
+    proxy_pool = models.ForeignKey(
+        ProxyPool,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="models",
+        help_text="Go out through these proxies for this model. Empty: as the upstream says.",
     )
     lenient = models.BooleanField(
         default=False,

@@ -107,7 +107,7 @@ class Upstream(WatchedModel):
         null=True,
         blank=True,
         related_name="upstreams",
-        help_text="Go out through these proxies. Empty: directly. This version refuses requests that would have to.",
+        help_text="Go out through these proxies. Empty: directly.",
     )
     timeout_connect = models.FloatField(default=10.0, help_text="Seconds to connect.", **SECONDS)
     timeout_first_byte = models.FloatField(default=300.0, help_text="Seconds until the answer begins.", **SECONDS)
@@ -158,6 +158,14 @@ class UpstreamKey(WatchedModel):
     )
     value = EncryptedTextField(help_text="The key itself. Encrypted, never shown again.")
     weight = models.PositiveIntegerField(default=1, help_text="Share of the requests among this upstream's keys.")
+    proxy_pool = models.ForeignKey(
+        ProxyPool,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="upstream_keys",
+        help_text="Go out through these proxies with this key. Empty: as the model or the upstream says.",
+    )
     enabled = models.BooleanField(default=True, help_text="Off: not used.")
 
     class Meta:

@@ -25,9 +25,46 @@ class Credential(Struct, frozen=True):
     name: str
     secret: str
     weight: int = 1
+    subject: str = ""
+    """What its health goes by: `key:12`, `token:3`; "" = none is kept (a caller's own, the demo's)."""
+    pool: str = ""
+    """The proxy pool it goes out through; "" = the model's or the upstream's."""
+    expires: float | None = None
+    """Unix seconds, of access tokens."""
 
     def __repr__(self) -> str:
         return f"Credential({self.name!r})"
+
+
+class Proxy(Struct, frozen=True):
+    """One way out, decrypted. Never logged, never in an exception."""
+
+    name: str
+    url: str
+    """With its name and password."""
+    subject: str = ""
+    """What its health goes by: `proxy:7`."""
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.name!r})"
+
+
+class ProxyPool(Struct, frozen=True, kw_only=True):
+    """Ways out that stand in for each other."""
+
+    name: str
+    proxies: tuple[Proxy, ...] = ()
+    """In their order."""
+    strategy: str = "round_robin"
+    """round_robin | random | least_used"""
+    on_exhausted: str = "direct"
+    """direct | fail: when none of them can be connected to."""
+    sticky: bool = False
+    """A caller's conversation keeps its proxy while that one works."""
+    cooldown: float = 30.0
+    """Seconds without a proxy that failed."""
+    check_url: str = ""
+    """What a check asks for through each proxy; "" = the upstreams that use the pool."""
 
 
 class Upstream(Struct, frozen=True, kw_only=True):
@@ -41,11 +78,12 @@ class Upstream(Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     """None = the kind's own."""
     credentials: tuple[Credential, ...] = ()
+    """Static keys."""
+    tokens: tuple[Credential, ...] = ()
+    """OAuth access tokens, for want of static keys."""
     allow_caller_keys: bool = False
-    proxies: tuple[str, ...] = ()
-    """Proxy URLs, passwords included, in order; empty = direct."""
-    proxy_strategy: str = "round_robin"
-    proxy_on_exhausted: str = "direct"
+    proxy_pool: str = ""
+    """Name of the pool that it is reached through; "" = directly."""
     timeouts: Timeouts = Timeouts()
     headers: Mapping[str, str] = field(default_factory=dict)
     """Added to every request."""

@@ -1,14 +1,17 @@
 """Rows to snapshot."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.test import override_settings
 
 from accounts.keys import digest
 from accounts.models import ApiKey, Client
 from proxyapp.config.build import build, build_snapshot
-from proxyapp.models import ModelConfig, Proxy, ProxyPool, Route, Upstream, UpstreamKey
+from proxyapp.models import ModelConfig, OAuthToken, Proxy, ProxyPool, Route, Upstream, UpstreamKey
 
 pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def a_key(client, name="laptop", value="sk-dg-test-key-number-1", **fields):
@@ -85,7 +88,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(anthropic, sonnet, al
         model = ModelConfig.objects.create(name=f"m{number}")
         Route.objects.create(model=model, upstream=upstream, upstream_model="x")
         a_key(alice, name=f"n{number}", value=f"sk-dg-test-key-{number}")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         build_snapshot()
 
 
@@ -112,9 +115,38 @@ def test_proxies_come_in_their_order(db):
     Proxy.objects.create(pool=pool, name="second", url="http://u:p@127.0.0.1:2", position=2)
     Proxy.objects.create(pool=pool, name="first", url="socks5://127.0.0.1:1", position=1)
     Upstream.objects.create(name="x", kind="openai", proxy_pool=pool)
-    upstream = build_snapshot().upstreams["x"]
-    assert upstream.proxies == ("socks5://127.0.0.1:1", "http://u:p@127.0.0.1:2")
-    assert (upstream.proxy_strategy, upstream.proxy_on_exhausted) == ("random", "fail")
+    snapshot = build_snapshot()
+    built = snapshot.pools[snapshot.upstreams["x"].proxy_pool]
+    assert [proxy.url for proxy in built.proxies] == ["socks5://127.0.0.1:1", "http://u:p@127.0.0.1:2"]
+    assert (built.strategy, built.on_exhausted, built.sticky, built.cooldown) == ("random", "fail", False, 30)
+
+
+def test_keys_and_models_name_pools_of_their_own(anthropic, sonnet):
+    pool = ProxyPool.objects.create(name="eu")
+    anthropic.keys.update(proxy_pool=pool)
+    ModelConfig.objects.filter(pk=sonnet.pk).update(proxy_pool=pool)
+    snapshot = build_snapshot()
+    assert snapshot.upstreams["anthropic"].credentials[0].pool == "eu"
+    assert snapshot.upstreams["anthropic"].proxy_pool == ""
+    assert snapshot.models[sonnet.name].proxy_pool == "eu"
+
+
+def test_a_stored_access_token_is_a_credential_for_want_of_keys(anthropic):
+    token = OAuthToken.objects.create(
+        upstream=anthropic, name="oauth", seed="rt-1", access_token="at-1", refresh_token="rt-2", expires_at=NOW
+    )
+    OAuthToken.objects.create(upstream=anthropic, name="new", seed="rt-9")
+    (built,) = build_snapshot().upstreams["anthropic"].tokens
+    assert (built.name, built.secret, built.subject) == ("oauth", "at-1", f"token:{token.pk}")
+    assert built.expires == NOW.timestamp()
+
+
+def test_the_key_from_before_a_rotation_is_taken_until_its_time_is_over(alice):
+    row = a_key(alice, name="n", value="sk-dg-test-key-new")
+    ApiKey.objects.filter(pk=row.pk).update(previous_digest=digest("sk-dg-test-key-old"), previous_until=NOW)
+    keys = build_snapshot().keys
+    assert keys[digest("sk-dg-test-key-old")].expires == NOW.timestamp()
+    assert keys[digest("sk-dg-test-key-new")].expires is None
 
 
 def test_a_pool_that_must_not_be_bypassed_is_not_bypassed_when_its_proxies_are_unreadable(
@@ -125,8 +157,9 @@ def test_a_pool_that_must_not_be_bypassed_is_not_bypassed_when_its_proxies_are_u
     Upstream.objects.create(name="x", kind="openai", proxy_pool=pool)
     with with_other_encryption_key:
         snapshot, findings = build()
-    assert snapshot.upstreams == {}
-    assert any("must not be bypassed" in finding.message for finding in findings)
+    assert snapshot.pools["eu"].proxies == ()
+    assert snapshot.pools["eu"].on_exhausted == "fail"
+    assert [finding.what for finding in findings] == ["proxy pool eu, proxy p"]
 
 
 def test_wrong_overrides_are_not_used_and_reported(db):

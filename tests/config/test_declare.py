@@ -303,7 +303,7 @@ def test_what_has_no_effect_yet_is_kept_and_said():
     """
     result = applied(text)
     paths = [warning.partition(":")[0] for warning in result.warnings]
-    assert paths == ["upstreams[0].oauth", "upstreams[0].api_version", "upstreams[0].proxy_pool", "models[0].reasoning",
+    assert paths == ["upstreams[0].api_version", "upstreams[0].proxy_pool", "models[0].reasoning",
                      "models[0].prices", "clients[0].limits.tpm", "clients[0].budget"]  # fmt: skip
     assert ModelConfig.objects.get().prices == {"input": 3.0, "output": 15.0}
     client = Client.objects.get()

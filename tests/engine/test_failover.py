@@ -177,7 +177,7 @@ async def test_a_compatible_server_needs_no_key(make_engine, upstream):
 
 
 async def test_an_upstream_behind_a_proxy_pool_is_refused_and_never_called_directly(make_engine, upstream):
-    behind = an_upstream("up", upstream.url, proxies=("http://127.0.0.1:9",))
+    behind = an_upstream("up", upstream.url, proxy_pool="eu")
     outcome = await ask(make_engine(a_snapshot(behind)), a_call("openai-chat", a_body()))
     assert outcome.status == 503
     assert not upstream.seen
