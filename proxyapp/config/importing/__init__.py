@@ -1,0 +1,1 @@
+"""The files of other gateways as declarative documents, each with a report of what was taken and what was not."""

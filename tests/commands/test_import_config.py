@@ -1,0 +1,118 @@
+"""`import_config` from the shell."""
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError
+
+from proxyapp.models import ModelConfig, Proxy, ProxyPool, Upstream
+
+pytestmark = pytest.mark.django_db
+
+DROID2API = {
+    "port": 3000,
+    "endpoint": [{"name": "anthropic", "base_url": "https://api.z.test/api/anthropic/v1/messages"}],
+    "proxies": [
+        {"name": "good", "url": "http://me:hush-hush@127.0.0.1:3128"},
+        {"name": "bad", "url": "gopher://me:hush-hush@127.0.0.1"},
+    ],
+    "models": [{"id": "glm-4.6", "type": "anthropic", "reasoning": "auto"}],
+    "model_redirects": {"claude-sonnet-4-5": "glm-4.6"},
+}
+
+
+def write(tmp_path, raw, name="config.json"):
+    path = tmp_path / name
+    path.write_text(raw if isinstance(raw, str) else json.dumps(raw))
+    return str(path)
+
+
+def test_a_file_of_droid2api_is_taken_and_told(run, tmp_path):
+    file = write(tmp_path, DROID2API)
+    out, err = run("import_config", file)
+    assert out.splitlines() == [
+        "+ proxy pool droid2api",
+        "+ proxy pool droid2api proxy good",
+        "+ upstream api.z.test",
+        "+ model glm-4.6",
+        "+ model glm-4.6 route api.z.test/glm-4.6",
+    ]
+    lines = err.splitlines()
+    assert lines[0] == "A file of droid2api."
+    assert "taken: models[0]: model glm-4.6, reasoning auto." in lines
+    assert any(line.startswith("left out: proxy pool droid2api: A proxy URL begins with") for line in lines)
+    assert "left out: port: the port is a setting here: PORT." in lines
+    assert lines[-1] == "5 changes."
+    assert "hush-hush" not in out + err
+    assert Proxy.objects.get().url.reveal() == "http://me:hush-hush@127.0.0.1:3128"
+    assert ModelConfig.objects.get().aliases == ["claude-sonnet-4-5"]
+
+
+def test_the_second_time_there_is_nothing_to_change(run, tmp_path):
+    file = write(tmp_path, DROID2API)
+    run("import_config", file)
+    out, err = run("import_config", file)
+    assert out == ""
+    assert err.splitlines()[-1] == "Nothing to change."
+
+
+def test_a_dry_run_tells_all_and_writes_nothing(run, tmp_path):
+    out, err = run("import_config", write(tmp_path, DROID2API), "--dry-run")
+    assert "+ upstream api.z.test" in out
+    assert err.splitlines()[-1] == "5 changes (dry run, nothing was written)."
+    assert not ProxyPool.objects.exists()
+
+
+def test_a_name_that_another_model_has_costs_only_the_alias(run, tmp_path):
+    ModelConfig.objects.create(name="claude-sonnet-4-5")
+    _, err = run("import_config", write(tmp_path, DROID2API))
+    assert "left out: model glm-4.6: 'claude-sonnet-4-5' already belongs to the model 'claude-sonnet-4-5'." in err
+    assert ModelConfig.objects.get(name="glm-4.6").aliases == []
+
+
+def test_an_upstream_whose_proxies_cannot_be_taken_is_off(run, tmp_path):
+    raw = {**DROID2API, "proxies": [{"url": "gopher://x"}]}
+    _, err = run("import_config", write(tmp_path, raw))
+    assert "decide: proxy pool droid2api: none of its proxies could be taken." in err
+    assert Upstream.objects.get().proxy_pool.on_exhausted == "fail"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "none of the files"),
+        ("[1, 2]", "none of the files"),
+        ("upstreams: [{name: x, kind: openai}]", "A file of our own is for apply_config"),
+        ("{" * 100_000, "nested too deeply"),
+        ("{'a': !!python/object:os.system {}}", "cannot be read"),
+        ("[" * 100_000, "nested too deeply"),
+        ("a: [b", "line 1"),
+        ('{"endpoint": [], "models": [], "user_agent": "x"}', "Nothing of this file could be taken"),
+    ],
+)
+def test_a_file_that_gives_nothing_is_a_sentence_and_exit_status_1(run, tmp_path, text, sentence):
+    with pytest.raises(CommandError, match=sentence) as caught:
+        run("import_config", write(tmp_path, text))
+    assert caught.value.returncode == 1
+    assert not Upstream.objects.exists()
+
+
+def test_what_may_not_be_named_so_here_is_left_out_alone(run, tmp_path):
+    models = [{"id": "two*of*them", "type": "anthropic"}, *DROID2API["models"]]
+    out, err = run("import_config", write(tmp_path, {**DROID2API, "models": models}))
+    assert "left out: model two*of*them: 'two*of*them' holds more than one *." in err
+    assert "+ model glm-4.6" in out
+
+
+def test_standard_input_is_a_file_too(run, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(DROID2API)))
+    assert "+ model glm-4.6" in run("import_config", "-", "--format", "droid2api")[0]
+
+
+def test_a_file_that_is_not_there_or_no_text_is_named(run, tmp_path):
+    with pytest.raises(CommandError, match=r"nowhere\.json cannot be read"):
+        run("import_config", "nowhere.json")
+    (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CommandError, match="is not text in UTF-8"):
+        run("import_config", str(tmp_path / "x"))
