@@ -55,7 +55,7 @@ def test_every_upstream_kind_has_a_row_with_its_dialect() -> None:
     from proxyapp.upstreams.contract import Upstream
 
     for name, kind in KINDS.items():
-        dialect = kind.dialect(Upstream(name=name, kind=name), "")
+        dialect = kind.dialect(Upstream(name=name, kind=name), "a-model", "")
         assert f"`{dialect}`" in table[name]
     assert set(table) - {"kind", "---"} == set(KINDS)
 

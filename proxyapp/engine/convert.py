@@ -251,7 +251,7 @@ def kind_named(name: str, dialect: str) -> Kind:
 
 
 def _speaks(kind: Kind, dialect: str) -> bool:
-    return kind.dialect(Upstream(name="convert", kind=kind.name), dialect) == dialect
+    return kind.dialect(Upstream(name="convert", kind=kind.name), "", dialect) == dialect
 
 
 def _unknown(what: str, name: str, known: list[str]) -> str:

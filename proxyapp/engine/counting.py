@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import takewhile
 
 from proxyapp.dialects import jsonio
-from proxyapp.dialects.contract import Body, Counting, Dialect, Glimpse, Peek
+from proxyapp.dialects.contract import Body, Counting, Dialect, Glimpse, Peek, UpstreamSide
 from proxyapp.dialects.registry import COUNTERS, DIALECTS
 from proxyapp.engine import estimate, routing
 from proxyapp.engine.call import Call, Reply
@@ -23,10 +23,11 @@ from proxyapp.engine.identity import new_id
 from proxyapp.engine.operation import Operation
 from proxyapp.engine.prepare import (
     Preparation,
+    enclosed,
     headers_for,
     kind_of,
-    passed_on,
     refusal_of,
+    sending_of,
     system_prompt,
 )
 from proxyapp.engine.routing import Plan, Target
@@ -87,9 +88,10 @@ class Question:
 
     weight: int | None = None
 
-    def __init__(self, body: bytes, notes: Notes, counter: Counting, client: Counting | None) -> None:
+    def __init__(self, body: bytes, side: UpstreamSide, counter: Counting, client: Counting | None) -> None:
         self.body = body
-        self.notes = notes
+        self.notes = side.notes
+        self.profile = side.profile
         self.translated = client is not None
         self.glimpse = Glimpse()
         self._counter = counter
@@ -129,8 +131,10 @@ class Questions(Operation[Question]):
     def outbound(self, road: Question, target: Target, credential: Credential | None, *, stream: bool) -> Outbound:
         found = self._counter_of(target)
         assert found is not None  # only targets with one are tried
-        passed = {} if road.translated else passed_on(self._call)
-        return Outbound("POST", found[1], headers_for(target, credential, passed), road.body)
+        kind, dialect = kind_of(target), found[0].name
+        sending = sending_of(self._call, target, dialect, road.profile, passes=not road.translated)
+        headers = headers_for(target, credential, sending)
+        return Outbound("POST", found[1], headers, enclosed(kind, target, sending, road.body))
 
     def refusal(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
         found = self._counter_of(target)
@@ -144,18 +148,19 @@ class Questions(Operation[Question]):
         if dialect is self._call.dialect:
             side.without_proofs = self._preparation.recollection.passes(self._body)
             patched = jsonio.decode_top(dialect.patch(self._body, target.model, side))
-            return Question(jsonio.encode(counter.question(patched, target.model)), Notes(), counter, None)
+            side.notes = Notes()  # what was changed in the caller's own body is no loss to a count
+            return Question(jsonio.encode(counter.question(patched, target.model)), side, counter, None)
         rendered = dialect.render_request(self._preparation.request_for(target, side), side)
         question = jsonio.encode(counter.question(rendered, target.model))
-        return Question(question, side.notes, counter, COUNTERS[self._call.dialect.name])
+        return Question(question, side, counter, COUNTERS[self._call.dialect.name])
 
     def _counter_of(self, target: Target) -> tuple[Dialect, str] | None:
         """The dialect and address of the target's counter: that of the dialect it would be asked in, else of another
         one that it speaks too."""
         kind, upstream = kind_of(target), target.upstream
-        spoken = kind.dialect(upstream, self._call.dialect.name)
+        spoken = kind.dialect(upstream, target.model, self._call.dialect.name)
         for name in (spoken, *COUNTERS):
-            if name in COUNTERS and kind.dialect(upstream, name) == name:
+            if name in COUNTERS and kind.dialect(upstream, target.model, name) == name:
                 url = kind.operation_url(upstream, target.model, COUNTERS[name].operation)
                 if url is not None:
                     return DIALECTS[name], url

@@ -21,7 +21,7 @@ from proxyapp.engine.core import Engine
 from proxyapp.engine.exchange import Exchange
 from proxyapp.engine.identify import identify
 from proxyapp.engine.operation import Operation
-from proxyapp.engine.prepare import headers_for, kind_of, passed_on, profile_of, refusal_of
+from proxyapp.engine.prepare import headers_for, kind_of, profile_of, refusal_of, sending_of
 from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.serve import ask, read, whole_reply
 from proxyapp.errors import BadRequest, BodyUnreadable, Unsupported, UpstreamBroken, UpstreamFault
@@ -162,8 +162,10 @@ class Embeddings(Operation[Road]):
         return Translated(target, part, self._side(target, credential), language)
 
     def outbound(self, road: Road, target: Target, credential: Credential | None, *, stream: bool) -> Outbound:
-        passed = {} if road.translated else passed_on(self._call)
-        return Outbound("POST", self._found(target)[1], headers_for(target, credential, passed), road.body)
+        dialect, url = self._found(target)
+        profile = profile_of(kind_of(target), target, self._model)
+        sending = sending_of(self._call, target, dialect.name, profile, passes=not road.translated)
+        return Outbound("POST", url, headers_for(target, credential, sending), road.body)
 
     def refusal(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
         return refusal_of(self._found(target)[0], target, status, headers, body)

@@ -26,12 +26,13 @@ from proxyapp.engine.formdata import FormData
 from proxyapp.engine.identify import identify
 from proxyapp.engine.memory import Found
 from proxyapp.engine.operation import Operation
-from proxyapp.engine.prepare import headers_for, kind_of, passed_on, refusal_of
+from proxyapp.engine.prepare import headers_for, kind_of, profile_of, refusal_of, sending_of
 from proxyapp.engine.pump import Head, Pump
 from proxyapp.engine.record import AttemptRecord
 from proxyapp.engine.replies import answer_headers
 from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.serve import Story, read, stream
+from proxyapp.engine.snapshot import Model
 from proxyapp.engine.transport import Answer
 from proxyapp.errors import BadRequest, GatewayError, Unsupported, UpstreamBroken, UpstreamFault
 from proxyapp.ir.notes import Notes
@@ -70,7 +71,7 @@ def forward(endpoint: str) -> Story:
         exchange.on_finish(engine.limiter.admit(caller.key))
         exchange.begin()
 
-        forwarding = Forwarding(endpoint, call, letter, engine.sealer, engine.settings.max_event_bytes)
+        forwarding = Forwarding(endpoint, call, letter, plan.model, engine.sealer, engine.settings.max_event_bytes)
         plan = forwarding.possible(plan)
         if letter.peek.stream and endpoint == "completions":
             return await stream(engine, call, plan, forwarding, exchange)
@@ -241,10 +242,11 @@ class PlainPump(Pump):
 class Forwarding(Operation[ForwardRoad]):
     """Makes the requests of one call."""
 
-    def __init__(self, endpoint: str, call: Call, letter: Letter, sealer: Sealer, max_event: int) -> None:
+    def __init__(self, endpoint: str, call: Call, letter: Letter, model: Model, sealer: Sealer, max_event: int) -> None:
         self._endpoint = endpoint
         self._call = call
         self._letter = letter
+        self._model = model
         self._max_event = max_event
         self._side = ClientSide(sealer=sealer)
 
@@ -268,7 +270,9 @@ class Forwarding(Operation[ForwardRoad]):
         is_form = isinstance(self._letter.content, FormData)
         content_type = self._call.headers["content-type"] if is_form else "application/json"
         accept = self._call.headers.get("accept", "*/*")
-        headers = headers_for(target, credential, passed_on(self._call), accept=accept, content_type=content_type)
+        profile = profile_of(kind_of(target), target, self._model)
+        sending = sending_of(self._call, target, self._call.dialect.name, profile, stream=stream, passes=True)
+        headers = headers_for(target, credential, sending, accept=accept, content_type=content_type)
         return Outbound("POST", url, headers, road.body)
 
     def refusal(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:

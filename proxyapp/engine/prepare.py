@@ -26,7 +26,7 @@ from proxyapp.ir.notes import Notes
 from proxyapp.ir.parts import Text
 from proxyapp.ir.profile import Profile
 from proxyapp.ir.request import Request
-from proxyapp.upstreams.contract import Credential, Kind, Outbound
+from proxyapp.upstreams.contract import Credential, Kind, Outbound, Sending, enclosing
 from proxyapp.upstreams.registry import KINDS
 
 USER_AGENT = "dragoman"
@@ -35,6 +35,8 @@ COMPARING = ("claude-cli/",)
 request when the two differ. All others get the answer's bytes as they are."""
 PASSED_ON = ("anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key")
 """The caller's request headers that reach an upstream of the same dialect. Nothing else does."""
+CONVERSATION = ("x-session-id", "x-claude-code-session-id", "x-assistant-message-id", "x-factory-client")
+"""The caller's words for the conversation, whatever the dialect; few kinds have a place for them."""
 
 
 class Preparation:
@@ -160,13 +162,14 @@ class Preparation:
 
     def outbound(self, road: Road, target: Target, credential: Credential | None, *, stream: bool) -> Outbound:
         """The HTTP request. The operator's own headers win over the kind's."""
-        kind = kind_of(target)
-        passed = {} if road.translated else passed_on(self._call)
-        headers = headers_for(target, credential, passed, accept="text/event-stream" if stream else "application/json")
-        url = kind.url(target.upstream, target.model, dialect=self._dialect_of(target).name, stream=stream)
+        kind, dialect = kind_of(target), self._dialect_of(target).name
+        profile = self._side.profile if self._side is not None else profile_of(kind, target, self._model)
+        sending = sending_of(self._call, target, dialect, profile, stream=stream, passes=not road.translated)
+        headers = headers_for(target, credential, sending, accept="text/event-stream" if stream else "application/json")
+        url = kind.url(target.upstream, target.model, dialect=dialect, stream=stream)
         if road.query:
             url += ("&" if "?" in url else "?") + urlencode(road.query)
-        return Outbound("POST", url, headers, road.body)
+        return Outbound("POST", url, headers, enclosed(kind, target, sending, road.body))
 
     def refusal(self, target: Target, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFault:
         return refusal_of(self._dialect_of(target), target, status, headers, body)
@@ -222,18 +225,34 @@ class Preparation:
         )
 
     def _dialect_of(self, target: Target) -> Dialect:
-        return DIALECTS[kind_of(target).dialect(target.upstream, self._call.dialect.name)]
+        return DIALECTS[kind_of(target).dialect(target.upstream, target.model, self._call.dialect.name)]
 
 
-def passed_on(call: Call) -> dict[str, str]:
-    """The caller's own headers that an upstream of the same dialect gets."""
-    return {name: call.headers[name] for name in PASSED_ON if name in call.headers}
+def sending_of(
+    call: Call, target: Target, dialect: str, profile: Profile, *, stream: bool = False, passes: bool
+) -> Sending:
+    """What a kind is told of a request. `passes`: the caller's body goes out in its own dialect."""
+    names = (*PASSED_ON, *CONVERSATION) if passes else CONVERSATION
+    return Sending(
+        dialect=dialect,
+        model=target.model,
+        profile=profile,
+        stream=stream,
+        caller={name: call.headers[name] for name in names if name in call.headers},
+        request_id=call.request_id,
+    )
+
+
+def enclosed(kind: Kind, target: Target, sending: Sending, body: bytes) -> bytes:
+    """The body with what servers of this kind want around it."""
+    encloses = enclosing(kind)
+    return body if encloses is None else encloses.enclosed(target.upstream, sending, body)
 
 
 def headers_for(
     target: Target,
     credential: Credential | None,
-    passed: Mapping[str, str],
+    sending: Sending,
     *,
     accept: str = "application/json",
     content_type: str = "application/json",
@@ -245,7 +264,7 @@ def headers_for(
         "accept-encoding": "identity",
         "user-agent": USER_AGENT,
     }
-    headers.update(kind_of(target).headers(target.upstream, credential.secret if credential else None, passed))
+    headers.update(kind_of(target).headers(target.upstream, credential.secret if credential else None, sending))
     headers.update({name.lower(): value for name, value in target.upstream.headers.items()})
     return headers
 

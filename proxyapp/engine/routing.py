@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from proxyapp.engine.identify import Caller
 from proxyapp.engine.snapshot import Key, Model, Route, Snapshot
@@ -126,6 +126,8 @@ def _targets(snapshot: Snapshot, caller: Caller, model: Model, matched: str, rng
     for route in _ordered(model.routes, rng):
         upstream = snapshot.upstreams.get(route.upstream)
         if upstream is not None:
+            if api := model.profile.get("api"):
+                upstream = structs.replace(upstream, api=api)
             yield Target(
                 upstream,
                 route.model.replace("*", matched),

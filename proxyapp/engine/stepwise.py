@@ -15,7 +15,7 @@ from proxyapp.engine.prepare import kind_of
 from proxyapp.engine.routing import Target
 from proxyapp.engine.transport import Answer, timed_out
 from proxyapp.errors import GatewayError, UpstreamFault
-from proxyapp.upstreams.contract import Abandoned, Outbound, Pause, Steps, Stepwise, Timeouts
+from proxyapp.upstreams.contract import Abandoned, Outbound, Pause, Steps, Timeouts, stepwise
 
 Refusal = Callable[[Target, int, Mapping[str, str], bytes], UpstreamFault]
 """An answer of 300 or more as an error, as `attempts.Preparing.refusal`."""
@@ -92,8 +92,8 @@ async def completed(
     exchange: Exchange,
 ) -> Answer:
     """`answer` itself, or where its kind needs more requests, what they brought. Raises UpstreamFault."""
-    kind = kind_of(target)
-    if not isinstance(kind, Stepwise):
+    kind = stepwise(kind_of(target))
+    if kind is None:
         return answer
     walk = _Walk(target, refusal, ask)
     if not _is_json(answer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -107,3 +107,8 @@ class Profile(Struct, kw_only=True, frozen=True):
     """Gemini: the first call of each step of the current turn must bear its proof."""
     media_urls: bool = False
     """Gemini: reads media from any public address."""
+    api: Literal["", "chat", "responses", "messages", "generate_content"] = ""
+    """Operators only: which of the kind's dialects this model speaks, as an upstream's `api`; "" = as the upstream's
+    setting or the kind says."""
+    provider: str = ""
+    """Factory: who runs the model there (`x-api-provider`)."""

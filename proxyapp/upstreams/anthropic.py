@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from proxyapp.ir.profile import Profile
 from proxyapp.upstreams import profiles
-from proxyapp.upstreams.contract import Upstream
+from proxyapp.upstreams.contract import Sending, Upstream
 from proxyapp.upstreams.urls import endpoint
 
 DEFAULT_VERSION = "2023-06-01"
@@ -20,7 +18,7 @@ class Anthropic:
     name = "anthropic"
     default_base_url = "https://api.anthropic.com"
 
-    def dialect(self, upstream: Upstream, caller: str) -> str:
+    def dialect(self, upstream: Upstream, model: str, caller: str) -> str:
         return "anthropic-messages"
 
     def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
@@ -31,7 +29,8 @@ class Anthropic:
             return None
         return endpoint(upstream.base_url or self.default_base_url, f"/{operation}")
 
-    def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
+    def headers(self, upstream: Upstream, secret: str | None, sending: Sending) -> dict[str, str]:
+        caller = sending.caller
         headers = {"anthropic-version": caller.get("anthropic-version", DEFAULT_VERSION)}
         if "anthropic-beta" in caller:
             headers["anthropic-beta"] = caller["anthropic-beta"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, urlencode
@@ -18,7 +17,7 @@ import msgspec
 from proxyapp.errors import NoHealthyUpstream
 from proxyapp.ir.profile import Profile
 from proxyapp.upstreams import profiles
-from proxyapp.upstreams.contract import Upstream
+from proxyapp.upstreams.contract import Sending, Upstream
 from proxyapp.upstreams.openai import OPERATIONS, PATHS, OpenAI
 from proxyapp.upstreams.urls import without_endpoint
 
@@ -83,11 +82,11 @@ class Azure(OpenAI):
 
     name = "azure"
 
-    def dialect(self, upstream: Upstream, caller: str) -> str:
+    def dialect(self, upstream: Upstream, model: str, caller: str) -> str:
         """As OpenAI where the address is of the v1 form; others are Chat's unless `api` says otherwise: many versions
         and models there have no Responses."""
         place = place_of(upstream.base_url or "", upstream.api_version)
-        return super().dialect(upstream, caller if place.style is Style.V1 else "")
+        return super().dialect(upstream, model, caller if place.style is Style.V1 else "")
 
     def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
         return self._address(upstream, model, PATHS[dialect])
@@ -113,8 +112,8 @@ class Azure(OpenAI):
         deployment = place.deployment or quote(model, safe="")
         return f"{place.root}/deployments/{deployment}{path}{dated}"
 
-    def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
-        headers = super().headers(upstream, None, caller)
+    def headers(self, upstream: Upstream, secret: str | None, sending: Sending) -> dict[str, str]:
+        headers = super().headers(upstream, None, sending)
         if secret and _TOKEN.match(secret):
             headers["authorization"] = f"Bearer {secret}"
         elif secret:

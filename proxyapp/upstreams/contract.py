@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator, Mapping
 from typing import Protocol, runtime_checkable
 
@@ -105,6 +106,25 @@ class Outbound(Struct, frozen=True):
     body: bytes
 
 
+class Sending(Struct, frozen=True, kw_only=True):
+    """What a request is, as far as a kind's headers and envelope may depend on it. The same for all attempts at one
+    target."""
+
+    dialect: str = ""
+    """As `Kind.dialect` said; the caller's own where the endpoint has no dialect to choose."""
+    model: str = ""
+    """The upstream's name of it."""
+    profile: Profile = Profile()
+    """With the operator's overrides."""
+    stream: bool = False
+    """The answer is asked for as a stream."""
+    caller: Mapping[str, str] = field(default_factory=dict)
+    """The caller's headers that may be passed on, lower case: those that belong to a dialect only where the body goes
+    out in it as it came, those that name the conversation always. See `engine.prepare`."""
+    request_id: str = ""
+    """Ours. Ids that must be the same in every attempt can be derived from it."""
+
+
 class Pause(Struct, frozen=True):
     """Wait before the next request."""
 
@@ -129,9 +149,12 @@ class Kind(Protocol):
 
     name: str
 
-    def dialect(self, upstream: Upstream, caller: str) -> str:
-        """The name of the dialect to speak with this upstream (see `dialects.registry`) for a caller who speaks
-        `caller`: one that has several takes the caller's own where `upstream.api` does not settle it."""
+    def __hash__(self) -> int: ...
+
+    def dialect(self, upstream: Upstream, model: str, caller: str) -> str:
+        """The name of the dialect to speak with this upstream (see `dialects.registry`) about `model` for a caller who
+        speaks `caller`: one that has several takes the caller's own where neither `upstream.api` nor the model settles
+        it. Where the operator has set `api` in a model's profile, that is what `upstream.api` holds for it."""
         ...
 
     def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
@@ -144,13 +167,21 @@ class Kind(Protocol):
         `images/generations`) or Gemini's verb (`countTokens`, `embedContent`)."""
         ...
 
-    def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
-        """Request headers with the credential in the kind's own form. `caller`: the caller's headers that may be
-        passed on (see `engine.prepare.PASSED_ON`), empty when the request was translated."""
+    def headers(self, upstream: Upstream, secret: str | None, sending: Sending) -> dict[str, str]:
+        """Request headers with the credential in the kind's own form, lower case."""
         ...
 
     def profile(self, upstream: Upstream, model: str) -> Profile:
-        """What `model` can do there."""
+        """What `model` can do there, before the operator's overrides."""
+        ...
+
+
+@runtime_checkable
+class Enclosing(Protocol):
+    """A kind whose servers want more around a request than the dialect has."""
+
+    def enclosed(self, upstream: Upstream, sending: Sending, body: bytes) -> bytes:
+        """The body as it goes out. `body` is a JSON object in `sending.dialect`."""
         ...
 
 
@@ -167,3 +198,15 @@ class Stepwise(Protocol):
         """What to send when nobody reads the stream any more that `outbound` was answered with. `head` and `tail` are
         its first and its last bytes so far. None: it is over, or there is nothing to call off."""
         ...
+
+
+@functools.cache
+def enclosing(kind: Kind) -> Enclosing | None:
+    """The kind as one of those, None when it is none. Kept: the question itself costs more than most answers."""
+    return kind if isinstance(kind, Enclosing) else None
+
+
+@functools.cache
+def stepwise(kind: Kind) -> Stepwise | None:
+    """The same for this one."""
+    return kind if isinstance(kind, Stepwise) else None

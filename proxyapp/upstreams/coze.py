@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 
 from proxyapp.errors import UpstreamBroken, UpstreamFault
 from proxyapp.ir.profile import Profile
-from proxyapp.upstreams.contract import Abandoned, Outbound, Pause, Steps, Upstream
+from proxyapp.upstreams.contract import Abandoned, Outbound, Pause, Sending, Steps, Upstream
 
 _ENDPOINT = re.compile(r"/(?:open_api/v2|v3|v1)(?:/chat(?:/.*)?)?$")
 _RUNNING = ("created", "in_progress")
@@ -56,7 +56,7 @@ class Coze:
     poll_seconds = 1.0
     """Between two questions whether a chat is over; more often is not allowed."""
 
-    def dialect(self, upstream: Upstream, caller: str) -> str:
+    def dialect(self, upstream: Upstream, model: str, caller: str) -> str:
         return "coze"
 
     def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
@@ -65,7 +65,7 @@ class Coze:
     def operation_url(self, upstream: Upstream, model: str, operation: str) -> str | None:
         return None
 
-    def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
+    def headers(self, upstream: Upstream, secret: str | None, sending: Sending) -> dict[str, str]:
         return {"authorization": f"Bearer {secret}"} if secret else {}
 
     def profile(self, upstream: Upstream, model: str) -> Profile:

@@ -6,12 +6,11 @@ The version in `base_url` is the operator's choice and stays; without one it is 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from urllib.parse import quote
 
 from proxyapp.ir.profile import Profile
 from proxyapp.upstreams import profiles
-from proxyapp.upstreams.contract import Upstream
+from proxyapp.upstreams.contract import Sending, Upstream
 from proxyapp.upstreams.urls import endpoint
 
 OPERATIONS = frozenset({"countTokens", "embedContent", "batchEmbedContents"})
@@ -28,7 +27,7 @@ class Gemini:
     name = "gemini"
     default_base_url = "https://generativelanguage.googleapis.com/v1beta"
 
-    def dialect(self, upstream: Upstream, caller: str) -> str:
+    def dialect(self, upstream: Upstream, model: str, caller: str) -> str:
         return "gemini"
 
     def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
@@ -40,7 +39,7 @@ class Gemini:
     def operation_url(self, upstream: Upstream, model: str, operation: str) -> str | None:
         return self._address(upstream, model, operation) if operation in OPERATIONS else None
 
-    def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
+    def headers(self, upstream: Upstream, secret: str | None, sending: Sending) -> dict[str, str]:
         return {"x-goog-api-key": secret} if secret else {}
 
     def profile(self, upstream: Upstream, model: str) -> Profile:

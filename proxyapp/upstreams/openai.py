@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from proxyapp.ir.profile import Profile
 from proxyapp.upstreams import profiles
-from proxyapp.upstreams.contract import Upstream
+from proxyapp.upstreams.contract import Sending, Upstream
 from proxyapp.upstreams.urls import endpoint
 
 _APIS = {"chat": "openai-chat", "responses": "openai-responses"}
@@ -36,7 +34,7 @@ class OpenAI:
     default_base_url = "https://api.openai.com"
     operations = OPERATIONS
 
-    def dialect(self, upstream: Upstream, caller: str) -> str:
+    def dialect(self, upstream: Upstream, model: str, caller: str) -> str:
         """As `api` says; without a word from there as the caller speaks, so that nothing is translated in vain."""
         if upstream.api:
             return _APIS.get(upstream.api, "openai-chat")
@@ -50,11 +48,11 @@ class OpenAI:
             return None
         return endpoint(upstream.base_url or self.default_base_url, f"/{operation}")
 
-    def headers(self, upstream: Upstream, secret: str | None, caller: Mapping[str, str]) -> dict[str, str]:
+    def headers(self, upstream: Upstream, secret: str | None, sending: Sending) -> dict[str, str]:
         headers = {"authorization": f"Bearer {secret}"} if secret else {}
         for name in ("openai-beta", "idempotency-key"):
-            if name in caller:
-                headers[name] = caller[name]
+            if name in sending.caller:
+                headers[name] = sending.caller[name]
         return headers
 
     def profile(self, upstream: Upstream, model: str) -> Profile:

@@ -21,9 +21,9 @@ class OpenAICompatible(OpenAI):
     name = "openai_compatible"
     operations = OPERATIONS | {"rerank"}
 
-    def dialect(self, upstream: Upstream, caller: str) -> str:
+    def dialect(self, upstream: Upstream, model: str, caller: str) -> str:
         """Chat, unless `api` says Responses: few servers have it, and those not in full."""
-        return super().dialect(upstream, "")
+        return super().dialect(upstream, model, "")
 
     def url(self, upstream: Upstream, model: str, *, dialect: str, stream: bool) -> str:
         return super().url(_addressed(upstream), model, dialect=dialect, stream=stream)

@@ -34,7 +34,7 @@ def table() -> dict[str, list[str]]:
 def _counted(kind: str) -> str:
     """A count is asked for in the dialect that is spoken with the upstream."""
     upstream = Upstream(name="up", kind=kind, base_url=_ADDRESSES.get(kind))
-    spoken = {caller: KINDS[kind].dialect(upstream, caller) for caller in SPOKEN}
+    spoken = {caller: KINDS[kind].dialect(upstream, "m", caller) for caller in SPOKEN}
     asked = [caller for caller, name in spoken.items() if name in COUNTERS and offers(kind, COUNTERS[name].operation)]
     if len(asked) in (0, len(SPOKEN)):
         return "counted there" if asked else "estimated"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxyapp.errors import NoHealthyUpstream
-from proxyapp.upstreams.contract import Upstream
+from proxyapp.upstreams.contract import Sending, Upstream
 from proxyapp.upstreams.registry import KINDS
 
 AZURE = KINDS["azure"]
@@ -91,13 +91,13 @@ def test_a_deployment_with_odd_letters_stays_one_segment_of_the_path():
     ],
 )
 def test_which_of_its_two_dialects_azure_speaks(base, api, caller, expected):
-    assert AZURE.dialect(an_azure(base, api=api), caller) == expected
+    assert AZURE.dialect(an_azure(base, api=api), "d1", caller) == expected
 
 
 def test_a_version_with_a_date_speaks_chat_unless_told_otherwise():
     dated = an_azure(HOST, api_version="2024-10-21")
-    assert AZURE.dialect(dated, "openai-responses") == "openai-chat"
-    assert AZURE.dialect(an_azure(HOST, api_version="preview"), "openai-responses") == "openai-responses"
+    assert AZURE.dialect(dated, "d1", "openai-responses") == "openai-chat"
+    assert AZURE.dialect(an_azure(HOST, api_version="preview"), "d1", "openai-responses") == "openai-responses"
 
 
 def test_azure_has_no_address_of_its_own():
@@ -107,9 +107,9 @@ def test_azure_has_no_address_of_its_own():
 
 def test_a_key_goes_out_as_api_key_and_a_token_as_bearer():
     key = "0123456789abcdef0123456789abcdef"
-    assert AZURE.headers(an_azure(HOST), key, {}) == {"api-key": key}
-    assert AZURE.headers(an_azure(HOST), TOKEN, {}) == {"authorization": f"Bearer {TOKEN}"}
-    assert AZURE.headers(an_azure(HOST), None, {"idempotency-key": "1"}) == {"idempotency-key": "1"}
+    assert AZURE.headers(an_azure(HOST), key, Sending()) == {"api-key": key}
+    assert AZURE.headers(an_azure(HOST), TOKEN, Sending()) == {"authorization": f"Bearer {TOKEN}"}
+    assert AZURE.headers(an_azure(HOST), None, Sending(caller={"idempotency-key": "1"})) == {"idempotency-key": "1"}
 
 
 @pytest.mark.parametrize(

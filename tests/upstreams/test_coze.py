@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proxyapp.errors import UpstreamBroken, UpstreamRefused
-from proxyapp.upstreams.contract import Abandoned, Outbound, Pause, Stepwise, Upstream
+from proxyapp.upstreams.contract import Abandoned, Outbound, Pause, Sending, Stepwise, Upstream
 from proxyapp.upstreams.registry import KINDS
 
 COZE = KINDS["coze"]
@@ -54,7 +54,7 @@ def test_a_base_url_is_taken_as_people_write_it(base, root):
 
 
 def test_the_token_goes_out_as_a_bearer_token():
-    assert COZE.headers(UP, "pat_x", {}) == {"authorization": "Bearer pat_x"}
+    assert COZE.headers(UP, "pat_x", Sending()) == {"authorization": "Bearer pat_x"}
 
 
 def test_a_chat_is_asked_for_once_a_second_until_it_is_over_and_then_for_its_messages():

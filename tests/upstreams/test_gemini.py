@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxyapp.upstreams.contract import Upstream
+from proxyapp.upstreams.contract import Sending, Upstream
 from proxyapp.upstreams.gemini import Gemini
 
 KIND = Gemini()
@@ -59,8 +59,8 @@ def test_a_models_name_stays_a_name(model, path):
 
 def test_the_key_goes_out_in_a_header():
     upstream = Upstream(name="google", kind="gemini")
-    assert KIND.headers(upstream, "AIza", {"anthropic-version": "x"}) == {"x-goog-api-key": "AIza"}
-    assert KIND.headers(upstream, None, {}) == {}
+    assert KIND.headers(upstream, "AIza", Sending(caller={"anthropic-version": "x"})) == {"x-goog-api-key": "AIza"}
+    assert KIND.headers(upstream, None, Sending()) == {}
     assert "key" not in url(stream=True)
 
 

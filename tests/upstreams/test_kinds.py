@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxyapp.errors import NoHealthyUpstream
-from proxyapp.upstreams.contract import Upstream
+from proxyapp.upstreams.contract import Sending, Upstream
 from proxyapp.upstreams.registry import KINDS
 from proxyapp.upstreams.urls import endpoint
 
@@ -35,8 +35,8 @@ def test_a_base_url_is_taken_as_people_write_it(base, expected):
 
 
 def test_each_kind_shows_its_key_in_its_own_way():
-    assert KINDS["openai"].headers(Upstream(name="u", kind="openai"), "s", {}) == {"authorization": "Bearer s"}
-    headers = KINDS["anthropic"].headers(Upstream(name="u", kind="anthropic"), "s", {})
+    assert KINDS["openai"].headers(Upstream(name="u", kind="openai"), "s", Sending()) == {"authorization": "Bearer s"}
+    headers = KINDS["anthropic"].headers(Upstream(name="u", kind="anthropic"), "s", Sending())
     assert headers == {"anthropic-version": "2023-06-01", "x-api-key": "s"}
 
 
