@@ -1,4 +1,4 @@
-"""The composition root: one Engine per worker, with its journal, history writer and configuration watcher.
+"""The composition root: one Engine per worker, with its journal, history writer, configuration watcher and meter.
 
 The only place where the pure engine meets Django's settings and database.
 """
@@ -32,6 +32,8 @@ from proxyapp.engine.transport import Transport
 from proxyapp.history.calibration import Calibrator
 from proxyapp.history.redaction import redact
 from proxyapp.history.writer import Writer
+from proxyapp.metrics.exchanges import CountingBooks
+from proxyapp.metrics.meter import Meter
 
 
 class Worker(Struct):
@@ -44,6 +46,7 @@ class Worker(Struct):
     writer: Writer
     desk: Desk
     calibrator: Calibrator
+    meter: Meter
     started: float
     """Unix seconds."""
 
@@ -94,6 +97,11 @@ def journal_directory() -> Path:
     return Path(settings.DATA_DIR) / "journal"
 
 
+def metrics_directory() -> Path:
+    """Where the workers share their numbers."""
+    return Path(settings.DATA_DIR) / "metrics"
+
+
 def derived_key(purpose: str) -> bytes:
     """32 bytes for one purpose, from the server's secret."""
     return hashlib.blake2b(purpose.encode(), key=settings.SECRET_KEY.encode()[:64], digest_size=32).digest()
@@ -129,7 +137,7 @@ def _build() -> Worker:
     journal = Journal(directory, redact, max_total_bytes=settings.DRAGOMAN_JOURNAL_MAX_MB * 2**20)
     engine = Engine(
         settings=_engine_settings(),
-        books=journal,
+        books=CountingBooks(journal),
         sealer=Sealer(derived_key("reasoning proofs")),
         transport=Transport(max_answer_bytes=settings.DRAGOMAN_MAX_ANSWER_MB * 2**20),
         memory=Memory(_shelf(desk)),
@@ -149,7 +157,10 @@ def _build() -> Worker:
     writer.start()
     calibrator = Calibrator(put_factors)
     calibrator.start()
-    return Worker(os.getpid(), engine, watcher, journal, writer, desk, calibrator, time.time())
+    meter = Meter(metrics_directory())
+    worker = Worker(os.getpid(), engine, watcher, journal, writer, desk, calibrator, meter, time.time())
+    meter.start(worker)
+    return worker
 
 
 def _engine_settings() -> EngineSettings:
@@ -169,6 +180,7 @@ def _stop_threads(worker: Worker) -> None:
     worker.calibrator.stop()
     worker.journal.close()
     worker.writer.stop(flush=True, timeout=10)
+    worker.meter.stop()  # last: what could not be kept is counted until now
 
 
 def _shelf(desk: Desk) -> ProofShelf | None:

@@ -34,6 +34,7 @@ NEVER = {
     "proxyapp.models": ("proxyapp.engine", "proxyapp.dialects"),
     "proxyapp.config": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
     "proxyapp.history": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
+    "proxyapp.metrics": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
     "proxyapp.conversations": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
     "proxyapp.api": ("proxyapp.admin", "proxyapp.console"),
     "proxyapp.admin": ("proxyapp.api", "proxyapp.console"),

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import structlog
 from django.conf import settings
+from django.db.models import Q
 from msgspec import Struct, structs
 
 from accounts.models import ApiKey
@@ -74,7 +75,7 @@ def _read(version: int) -> tuple[Snapshot, list[Finding]]:
     named = _models(findings)
     snapshot = Snapshot(
         version=version,
-        keys=_keys(),
+        keys=known_keys(),
         models={name: model for model in named for name in (model.name, *model.aliases) if "*" not in name},
         wildcards=_wildcards(named),
         upstreams=_upstreams(findings),
@@ -88,15 +89,17 @@ def _read(version: int) -> tuple[Snapshot, list[Finding]]:
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 
-def _keys() -> dict[str, Key]:
-    rows = ApiKey.objects.filter(enabled=True, client__enabled=True).select_related("client").order_by("id")
-    keys = {}
-    for row in rows:
+def known_keys(which: Q | None = None) -> dict[str, Key]:
+    """Keys in force by their digests: those of the rows that `which` chooses, else all. What a key was before it was
+    renewed ends with its overlap."""
+    rows = ApiKey.objects.filter(which or Q(), enabled=True, client__enabled=True)
+    keys, before = {}, {}
+    for row in rows.select_related("client").order_by("id"):
         keys[row.digest] = key = _key(row)
         if row.previous_digest and row.previous_until:
             until = row.previous_until.timestamp()
-            keys[row.previous_digest] = structs.replace(key, expires=min(until, key.expires or until))
-    return keys
+            before[row.previous_digest] = structs.replace(key, expires=min(until, key.expires or until))
+    return {**before, **keys}
 
 
 def _key(row: ApiKey) -> Key:

@@ -41,7 +41,7 @@ def identify(
 ) -> Caller:
     """The caller of a request. Raises NotAuthenticated (no key, unknown, expired, two that differ) or Forbidden
     (address not allowed). With authentication off or anonymous access on, a keyless caller is `anonymous`."""
-    values = _presented(headers, query_key)
+    values = presented(headers, query_key)
     ours = {value for value in values.values() if value.startswith(GATEWAY_PREFIX) or digest(value) in snapshot.keys}
     if len(ours) > 1:
         raise NotAuthenticated("The request bears two different gateway keys; send one.")
@@ -58,7 +58,8 @@ def identify(
     return Caller(key, own[0] if own else None, headers.get("authorization") if foreign else None)
 
 
-def _presented(headers: Mapping[str, str], query_key: str | None) -> dict[str, str]:
+def presented(headers: Mapping[str, str], query_key: str | None) -> dict[str, str]:
+    """The keys that a request bears, gateway's and others', by their place."""
     found = {}
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():

@@ -1,0 +1,103 @@
+"""Who may manage: a gateway key of scope `admin`, or somebody of staff who is signed in to the console.
+
+A request that bears a key is judged by that key alone, under the same rules as inference (`engine.identify`), but by
+the database of this moment: a key that was revoked opens nothing, not even for the second until the snapshot knows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from typing import Any
+
+from django.db import DatabaseError
+from django.db.models import Q
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from accounts.models import ApiKey
+from proxyapp import wiring
+from proxyapp.api.base import lower_headers
+from proxyapp.api.inference import query_key
+from proxyapp.config.build import known_keys
+from proxyapp.engine.identify import digest, identify, presented
+from proxyapp.engine.snapshot import Key, Snapshot
+from proxyapp.errors import Forbidden, NotAuthenticated
+
+MARK_EVERY = timedelta(minutes=1)
+"""How often, at most, the use of a key is written down."""
+
+
+class KeyHolder:
+    """In the place of a user: whoever holds this key."""
+
+    is_authenticated = True
+    is_active = True
+    is_staff = False
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"key {self.key.client}/{self.key.name}"
+
+
+class AdminKey(BaseAuthentication):
+    """A gateway key in any of its places. Raises NotAuthenticated, Forbidden; None when the request bears none."""
+
+    def authenticate(self, request: Request) -> tuple[KeyHolder, None] | None:
+        headers = {name: value for name, value in lower_headers(request).items() if name != "x-factory-api-key"}
+        in_query = query_key(request._request)
+        values = presented(headers, in_query)
+        if not values:
+            return None
+        snapshot = Snapshot(keys=_known(set(values.values())))
+        caller = identify(snapshot, headers, query_key=in_query, address=request.META.get("REMOTE_ADDR") or "")
+        if caller.key.scope != "admin":
+            raise Forbidden("This key is for inference; managing needs one of scope admin.")
+        _mark_used(caller.key)
+        return KeyHolder(caller.key), None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def _known(values: set[str]) -> dict[str, Key]:
+    """Those among the values that are keys. With the database away what this worker knows must do: `/metrics` is
+    wanted most when something is away."""
+    digests = {digest(value) for value in values}
+    try:
+        return known_keys(Q(digest__in=digests) | Q(previous_digest__in=digests))
+    except DatabaseError:
+        worker = wiring.current()
+        if worker is None:
+            raise
+        return {d: worker.engine.snapshot.keys[d] for d in digests if d in worker.engine.snapshot.keys}
+
+
+def _mark_used(key: Key) -> None:
+    now = timezone.now()
+    due = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - MARK_EVERY)
+    with contextlib.suppress(DatabaseError):
+        ApiKey.objects.filter(due, pk=key.id).update(last_used_at=now)
+
+
+class ConsoleSession(SessionAuthentication):
+    """Whoever is signed in to the console; what changes something needs the CSRF token as well."""
+
+
+class MayManage(BasePermission):
+    """An admin key may do all; staff what the view's `rights` name for the method, and only that."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        user = request.user
+        if isinstance(user, KeyHolder):
+            return True
+        if user is None or not user.is_authenticated:
+            raise NotAuthenticated("Send a key of scope admin as `Authorization: Bearer …`, or sign in to the console.")
+        right = view.rights.get("GET" if request.method == "HEAD" else request.method)
+        if not (user.is_active and user.is_staff) or right is None:
+            return False
+        return not right or user.has_perm(right)
