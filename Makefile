@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-fast test-postgres lint format bench corpus matrix lock clean
+.PHONY: help run dev test test-fast test-postgres coverage lint format bench corpus matrix lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,9 +42,9 @@ run: $(VENV)/.run  ## install, migrate, create what a first start needs, serve o
 dev: $(VENV)/.dev  ## as run, restarting on changes of the code
 	@$(MANAGE) bootstrap && exec $(MANAGE) serve --reload
 
-# Three workers also on two cores: many tests wait for a server. The coverage that pyproject.toml asks for is enforced by pytest-cov. A part of the suite: PYTEST_ARGS="--no-cov tests/ir".
-test: $(VENV)/.dev $(PREVIOUS)/.sdk  ## the whole test suite with its coverage; REQUIRE_SERVICES=1 turns skips into failures
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+# Three workers also on two cores: many tests wait for a server. A part of the suite: PYTEST_ARGS="tests/ir".
+test: $(VENV)/.dev $(PREVIOUS)/.sdk  ## the whole test suite; REQUIRE_SERVICES=1 turns skips into failures
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.dev  ## only what needs no real server, no browser and no patience
 	@$(BIN)/python -m pytest -n 2 -m "not slow" $(PYTEST_ARGS)
@@ -52,6 +52,10 @@ test-fast: $(VENV)/.dev  ## only what needs no real server, no browser and no pa
 test-postgres: $(VENV)/.dev $(PREVIOUS)/.sdk  ## the whole suite on the server in DATABASE_URL (postgres://…); it makes a test database there
 	@case "$$DATABASE_URL" in postgres*://*) ;; *) echo "Give DATABASE_URL=postgres://user:password@host:5432/name" >&2; exit 2;; esac
 	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(PYTEST_ARGS)
+
+# Watching every line costs the suite a quarter of its time, so it is a run of its own; pytest-cov enforces what pyproject.toml asks for.
+coverage: $(VENV)/.dev $(PREVIOUS)/.sdk  ## the whole suite with its coverage, on SQLite or the server in DATABASE_URL
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy strict on the inner rings, house rules, missing migrations
 	@$(BIN)/ruff check .

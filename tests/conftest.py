@@ -13,6 +13,8 @@ import hypothesis
 import pytest
 from django.conf import settings
 
+from tests.fakes.gateway import RunningGateway
+
 OPERATORS = (
     "SECRET_KEY", "SECRET_KEY_FILE", "DRAGOMAN_ENCRYPTION_KEYS_FILE", "REDIS_URL", "REDIS_URL_FILE", "HOST", "PORT",
     "WEB_CONCURRENCY", "LOG_LEVEL", "LOG_FORMAT", "LOG_FILE_PATH", "LOG_RETENTION_DAYS", "HISTORY_BODIES",
@@ -40,6 +42,12 @@ hypothesis.settings.load_profile("dragoman")
 
 # Signing in costs half a second each with the real hasher, which is its purpose.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_directory(tmp_path_factory: pytest.TempPathFactory) -> None:
+    base = tmp_path_factory.getbasetemp()
+    RunningGateway.shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.hookimpl(tryfirst=True)

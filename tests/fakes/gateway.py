@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,17 +13,22 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.fakes.upstream import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = "sk-dg-test-0123456789abcdefghijklmnopqrstuvwxyz"
+PLAIN = frozenset({"DRAGOMAN_SHUTDOWN_SECONDS", "HISTORY_BODIES", "WEB_CONCURRENCY", "LOG_FILE_PATH", "LOG_FORMAT"})
+"""Variables that make no difference to what a first start leaves behind."""
 ADMIN_KEY = "sk-dg-admin-0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class RunningGateway:
     """`start` it, talk to `url`, `stop` it. `manage(...)` runs a command against the same data."""
+
+    shared: ClassVar[Path | None] = None
+    """A directory of this test run, the same for all of its processes; `tests/conftest.py` sets it."""
 
     def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
@@ -39,6 +46,7 @@ class RunningGateway:
             "PORT": str(self.port),
             **environment,
         }
+        self._given = set(environment)
         self.process: subprocess.Popen[bytes] | None = None
 
     def manage(self, *arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -60,7 +68,7 @@ class RunningGateway:
 
     def start(self, *arguments: str, bootstrap: bool = True) -> RunningGateway:
         if bootstrap:
-            self.manage("bootstrap")
+            self.bootstrap()
         with (self.data / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve", *arguments],
@@ -72,6 +80,21 @@ class RunningGateway:
             )
         self.wait_until_ready()
         return self
+
+    def bootstrap(self) -> None:
+        """A first start costs seconds, and leaves the same behind each time: where nothing special is asked for, its
+        files are made once a test run and copied."""
+        if self.shared is None or not self._given <= PLAIN or (self.data / "dragoman.sqlite3").exists():
+            self.manage("bootstrap")
+            return
+        template = self.shared / "first-start"
+        with Path(f"{template}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not template.exists():
+                (making := template.with_name("first-start.making")).mkdir()
+                RunningGateway(making).manage("bootstrap")
+                making.rename(template)
+        shutil.copytree(template, self.data, dirs_exist_ok=True)
 
     def wait_until_ready(self, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
