@@ -7,6 +7,7 @@ too.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +34,7 @@ from proxyapp.config.reading import DeclarationError
 from proxyapp.models import ModelConfig, OAuthToken, Proxy, ProxyPool, Route, Upstream, UpstreamKey
 from proxyapp.models.config import lock_configuration
 
+DIGEST = re.compile(r"sha256:([0-9a-f]{64})\Z")
 OAUTH = "oauth"
 """Name of the token that a file gives to an upstream."""
 
@@ -256,18 +258,39 @@ def _client_key(run: Run, row: ApiKey, spec: ClientKeySpec, *, path: str, label:
     except ValueError:
         run.problems.append(f"{path}.expires: give a time such as 2027-01-31 or 2027-01-31T12:00:00Z")
         return
+    try:
+        made = _shape_of_key(row, spec, values)
+    except ValueError as exc:
+        run.problems.append(f"{path}.{exc}")
+        return
+    if run.match(row, values, path=path, label=label) and made:
+        run.made.append(MadeKey(row.client.name, row.name, made))
+
+
+def _shape_of_key(row: ApiKey, spec: ClientKeySpec, values: dict[str, Any]) -> str:
+    """Put the key's digest among the values, where the file says what the key is or it is new. Gives the key itself
+    when it was made here, else "". Raises ValueError with a sentence that begins with the field."""
+    if spec.digest is not None:
+        if spec.value is not None:
+            raise ValueError("digest: give the value or its digest, not both")
+        if not (found := DIGEST.match(spec.digest)):
+            raise ValueError("digest: must be sha256: and 64 hex digits in lower case")
+        if taken := _taken(row, found[1]):
+            raise ValueError(f"digest: {taken}")
+        values["digest"] = found[1]
+        if spec.prefix is not None:
+            values["prefix"] = spec.prefix
+        return ""
     key = spec.value if spec.value is not None else (keys.make_key() if row._state.adding else None)
-    if key is not None:
-        problem = keys.problem_with(key) or _taken(row, key)
-        if problem:
-            run.problems.append(f"{path}.value: {problem}")
-            return
-        row.prefix = keys.shown_prefix(key)
-        values["digest"] = keys.digest(key)
-    if run.match(row, values, path=path, label=label) and spec.value is None and key is not None:
-        run.made.append(MadeKey(row.client.name, row.name, key))
+    if key is None:
+        return ""
+    if problem := keys.problem_with(key) or _taken(row, keys.digest(key)):
+        raise ValueError(f"value: {problem}")
+    row.prefix = keys.shown_prefix(key)
+    values["digest"] = keys.digest(key)
+    return key if spec.value is None else ""
 
 
-def _taken(row: ApiKey, key: str) -> str:
-    other = ApiKey.objects.filter(digest=keys.digest(key)).exclude(pk=row.pk).select_related("client").first()
+def _taken(row: ApiKey, digest: str) -> str:
+    other = ApiKey.objects.filter(digest=digest).exclude(pk=row.pk).select_related("client").first()
     return f"this key already belongs to {other}" if other else ""

@@ -121,6 +121,10 @@ class ClientKeySpec(Struct, kw_only=True):
     name: Name
     value: str | None = None
     """None: made and shown once, then left alone."""
+    digest: str | None = None
+    """Instead of the value, as `export_config` writes it: `sha256:` and 64 hex digits."""
+    prefix: Annotated[str, Meta(max_length=12)] | None = None
+    """How a key that is given by its digest begins; the console shows it."""
     scope: Literal["inference", "admin"] = "inference"
     models: list[str] = []
     expires: str | None = None

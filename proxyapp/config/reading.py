@@ -24,6 +24,8 @@ REFERENCE_FIELDS = frozenset({"value", "url", "base_url", "system_prompt", "refr
 """Where `env:NAME` and `file:PATH` are references; below `headers` every value may be one."""
 ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)\Z")
 FILE = re.compile(r"file:(\S.*)\Z")
+LITERAL = "literal:"
+"""Before a text that is meant as it stands although it looks like a reference."""
 UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 """NUL, which PostgreSQL takes in no text, and halves of surrogate pairs, which are no characters."""
 
@@ -201,6 +203,11 @@ def _listed(names: Any) -> str:
 # --- references ------------------------------------------------------------------------------------------------------
 
 
+def literally(text: str) -> str:
+    """The text as a declarative file must hold it where references are taken, to mean itself."""
+    return LITERAL + text if text.startswith(("env:", "file:", LITERAL)) else text
+
+
 class _Resolver:
     """Puts what `env:NAME` and `file:PATH` stand for in their place; collects what is missing."""
 
@@ -223,6 +230,8 @@ class _Resolver:
         return raw
 
     def _value(self, text: str, path: str, *, may_be_prose: bool) -> str:
+        if text.startswith(LITERAL):
+            return text.removeprefix(LITERAL)
         if found := ENV.match(text):
             value = self.environ.get(found[1], "")
             if not value:

@@ -333,3 +333,34 @@ def test_an_azure_address_is_taken_with_the_version_that_the_portal_shows():
     result = applied(f"upstreams: [{{name: u, kind: azure, base_url: '{base}'}}]")
     assert result.warnings == []
     assert Upstream.objects.get().base_url == base
+
+
+# --- keys by their digest --------------------------------------------------------------------------------------------
+
+
+def test_a_key_may_be_given_by_its_digest():
+    key = "sk-dg-" + "x" * 43
+    text = f"clients: [{{name: a, keys: [{{name: k, digest: 'sha256:{digest(key)}', prefix: sk-dg-xxxxxx}}]}}]"
+    result = apply(read(text, environ={}, directory=Path.cwd()))
+    assert result.changes == ["+ client a", "+ client a key k"]
+    assert result.made == []
+    row = ApiKey.objects.get()
+    assert (row.digest, row.prefix) == (digest(key), "sk-dg-xxxxxx")
+    assert apply(read(text, environ={}, directory=Path.cwd())).changes == []
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("digest: 'sha256:12'", "digest: must be sha256: and 64 hex digits in lower case"),
+        ("digest: 'sha256:12', value: sk-dg-abcdefgh", "digest: give the value or its digest, not both"),
+        (f"digest: 'sha256:{digest('a-key-of-b')}'", "digest: this key already belongs to b/k"),
+    ],
+)
+def test_a_digest_that_cannot_be_is_refused(words, sentence):
+    bob = Client.objects.create(name="b")
+    ApiKey.objects.create(client=bob, name="k", digest=digest("a-key-of-b"))
+    text = f"clients: [{{name: a, keys: [{{name: k, {words}}}]}}]"
+    with pytest.raises(DeclarationError) as caught:
+        apply(read(text, environ={}, directory=Path.cwd()))
+    assert caught.value.problems == [f"clients[0].keys[0].{sentence}"]

@@ -149,3 +149,10 @@ def test_a_reference_with_a_slip_is_no_key(problems, value):
 def test_a_secret_of_the_wrong_type_is_not_repeated(problems):
     text = 'upstreams: [{name: u, kind: openai, keys: [{name: a, value: {oops: "sk-secret"}}]}]'
     assert "sk-secret" not in str(problems(text))
+
+
+def test_what_only_looks_like_a_reference_can_be_said(tmp_path):
+    text = """upstreams: [{name: u, kind: openai, system_prompt: "literal:env:NO", headers: {x: "literal:literal:"}}]"""
+    [upstream] = read(text, environ={}, directory=tmp_path).upstreams
+    assert upstream.system_prompt == "env:NO"
+    assert upstream.headers == {"x": "literal:"}
