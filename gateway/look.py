@@ -30,7 +30,7 @@ HISTORY = [
 ROUTING = [
     _item("Models", "model_training", "proxyapp", "modelconfig", "The names callers ask for, and the routes of each."),
     _item("Upstreams", "dns", "proxyapp", "upstream", "The servers that requests go to, with their keys."),
-    _item("Proxy pools", "lan", "proxyapp", "proxypool", "Ways out for upstreams; not in force in this version."),
+    _item("Proxy pools", "lan", "proxyapp", "proxypool", "Ways out for upstreams: proxies, and how each of them does."),
 ]
 ACCESS = [
     _item("Clients", "group", "accounts", "client", "Who may call, for which models, and how much."),

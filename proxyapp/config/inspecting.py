@@ -44,7 +44,6 @@ def warnings_of(document: Document) -> list[str]:
 def _idle_of_upstream(upstream: UpstreamSpec) -> Iterator[tuple[str, Any, str]]:
     idle_version = upstream.api_version and upstream.kind != "azure"
     yield "api_version", idle_version, "is kept, but has a meaning for the kind azure alone"
-    yield "proxy_pool", upstream.proxy_pool, "is kept; this version refuses requests that would have to go through it"
 
 
 def _idle_of_model(model: ModelSpec) -> Iterator[tuple[str, Any, str]]:

@@ -1,30 +1,29 @@
-"""The only module that knows an HTTP client: httpx's transport over aiohttp (httpx2, httpx-aiohttp).
+"""The module that knows an HTTP client: httpx's transport over aiohttp (httpx2, httpx-aiohttp).
 
-A `Pool` is such a transport, one per way out (direct, or a proxy URL). The hot path asks its aiohttp session directly:
-httpx's Request and Response objects cost as much per request as all of aiohttp (docs/decisions). Redirects are never
-followed, cookies never kept, the environment's proxies ignored.
+A `Pool` is such a transport, one per way out (direct, or a proxy URL); `connections` makes its connections. The hot
+path asks its aiohttp session directly: httpx's Request and Response objects cost as much per request as all of aiohttp
+(docs/decisions). Redirects are never followed, cookies never kept, the environment's proxies ignored.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 import httpx2 as httpx
-from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp.httpx2 import AiohttpTransport
 from yarl import URL
 
+from proxyapp.engine.connections import GuardedResolver, new_session
 from proxyapp.engine.inflate import Inflater
+from proxyapp.engine.ways import Way, is_forbidden, page_of, way_of
 from proxyapp.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from proxyapp.upstreams.contract import Outbound, Timeouts
 
-_POOL_KEEPALIVE = 30.0
 _NOTHING_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _FAULTS = (aiohttp.ClientError, OSError, ValueError)
 
@@ -41,6 +40,8 @@ class Answer:
         """Case-insensitive."""
         encoding = self.headers.get("content-encoding", "identity").lower()
         self._inflater = None if encoding in ("", "identity") else Inflater(encoding, limit)
+        self.on_close: Callable[[], None] | None = None
+        """Called once, when nothing is read any more."""
 
     async def read(self, timeout: float) -> bytes:
         """The next piece, never empty; b"" at the end. Raises TimeoutError after `timeout` seconds of silence (it may
@@ -92,6 +93,9 @@ class Answer:
             self._raw.release()
         else:
             self._raw.close()
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close()
 
 
 class Fetched(NamedTuple):
@@ -120,21 +124,43 @@ async def _bounded(response: aiohttp.ClientResponse, most: int) -> bytes:
 class Pool(AiohttpTransport):
     """An httpx transport whose session can also be asked without httpx's objects around it."""
 
+    def __init__(self, tls: ssl.SSLContext, way: Way | None) -> None:
+        self._url, self._login = None, {}
+        if way and not way.is_socks:
+            self._url = URL.build(scheme=way.scheme, host=way.host, port=way.port)
+            self._login = way.login
+        proxy = httpx.Proxy(str(self._url)) if self._url else None
+        super().__init__(verify=tls, trust_env=False, proxy=proxy, client=lambda: new_session(tls, way))
+
     async def ask(self, outbound: Outbound, url: URL, connect: float) -> aiohttp.ClientResponse:
         """The answer's head. Raises aiohttp's own errors, which tell what was sent (httpx-aiohttp's mapping of them
-        does not: a lost connection reads like a connect timeout there)."""
+        does not: a lost connection reads like a connect timeout there), and ProxyFault."""
         if not isinstance(self.client, aiohttp.ClientSession):
             self.client = self.get_client()
-        return await self.client.request(
+        is_tunnel = url.scheme == "https"
+        response = await self.client.request(
             outbound.method,
             url,
-            headers=outbound.headers,
+            headers=outbound.headers if is_tunnel or not self._login else {**outbound.headers, **self._login},
             data=outbound.body or None,
             allow_redirects=False,
             auto_decompress=False,
             timeout=_connect_timeout(connect),
-            proxy=str(self.proxy.url) if self.proxy else None,
+            proxy=self._url,
+            proxy_headers=self._login if is_tunnel else None,
         )
+        if self._url is not None and not is_tunnel:
+            _refuse_page(response)
+        return response
+
+
+def _refuse_page(response: aiohttp.ClientResponse) -> None:
+    """Raises ProxyFault for an HTTP proxy's own answer, ServerDisconnectedError where the request may have gone on to
+    the upstream before the proxy gave up."""
+    page = page_of(response.status, response.headers)
+    if page is not None:
+        response.close()
+        raise aiohttp.ServerDisconnectedError() if page.was_sent else page.fault
 
 
 class Transport:
@@ -146,9 +172,10 @@ class Transport:
         self._pools: dict[str, Pool] = {}
 
     async def open(self, outbound: Outbound, upstream: str, timeouts: Timeouts, proxy: str = "") -> Answer:
-        """Sends the request and waits for the answer's head.
+        """Sends the request, through `proxy` if one is given, and waits for the answer's head.
 
-        Raises UpstreamUnreachable (no connection, or lost before an answer began), UpstreamTimeout (first byte).
+        Raises UpstreamUnreachable (no connection, or lost before an answer began), UpstreamTimeout (first byte),
+        ProxyFault (nothing was sent; another way out may be tried).
         """
         url = _parsed(outbound.url)
         if is_forbidden(url.host or ""):  # an address in the URL itself never meets the resolver
@@ -192,71 +219,23 @@ class Transport:
         except _FAULTS as exc:
             raise UpstreamUnreachable("no connection, or it was lost") from exc
 
+    async def drop(self, proxy: str) -> None:
+        """Closes the connections through a proxy, also those in use."""
+        pool = self._pools.pop(proxy, None)
+        if pool is not None:
+            await pool.aclose()
+
     async def close(self) -> None:
         pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
             await pool.aclose()
 
     def _pool(self, proxy: str) -> Pool:
+        """Raises ProxyFault for a URL that cannot be used."""
         pool = self._pools.get(proxy)
         if pool is None:
-            pool = self._pools[proxy] = Pool(
-                verify=self._tls,
-                trust_env=False,
-                proxy=httpx.Proxy(proxy) if proxy else None,
-                client=self._session,
-            )
+            pool = self._pools[proxy] = Pool(self._tls, way_of(proxy) if proxy else None)
         return pool
-
-    def _session(self) -> aiohttp.ClientSession:
-        connector = CleanConnector(
-            limit=0,
-            ssl=self._tls,
-            ttl_dns_cache=30,
-            keepalive_timeout=_POOL_KEEPALIVE,
-            resolver=GuardedResolver(aiohttp.ThreadedResolver()),
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
-            max_line_size=64 * 1024,
-            max_field_size=64 * 1024,
-        )
-
-
-class CleanConnector(aiohttp.TCPConnector):
-    """Gives no connection away again on which the server said something that nobody had asked for: that would be the
-    next caller's answer. aiohttp asks only whether the connection is still there."""
-
-    async def _get(self, key: Any, traces: Any) -> Any:
-        while (found := await super()._get(key, traces)) is not None:
-            if found.protocol is not None and not found.protocol.should_close:
-                return found
-            found.close()
-        return None
-
-
-class GuardedResolver(AbstractResolver):
-    """Refuses names that resolve to forbidden addresses only; by default to those where no upstream can be.
-
-    The check is on the addresses that are then connected to, so a name that changes between look-ups gains nothing.
-    """
-
-    def __init__(self, inner: AbstractResolver, forbids: Callable[[str], bool] | None = None) -> None:
-        self._inner = inner
-        self._forbids = forbids or is_forbidden
-
-    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        allowed = [entry for entry in found if not self._forbids(entry["host"])]
-        if not allowed:
-            raise OSError(None, "the name resolves to an address that is not allowed")
-        return allowed
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 @functools.lru_cache(maxsize=1024)
@@ -269,18 +248,6 @@ def _parsed(url: str) -> URL:
 def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
     """Only the connection is aiohttp's to watch; all other times are watched here."""
     return aiohttp.ClientTimeout(total=None, sock_connect=seconds)
-
-
-@functools.lru_cache(maxsize=1024)
-def is_forbidden(address: str) -> bool:
-    """Is it an address that no upstream may have: link-local (cloud metadata), multicast, unspecified? False for
-    anything that is no IP address."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    return ip.is_link_local or ip.is_multicast or ip.is_unspecified
 
 
 def timed_out(which: str, timeouts: Timeouts, upstream: str) -> UpstreamTimeout:

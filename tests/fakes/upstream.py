@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -80,12 +81,15 @@ def _dashed(headers: dict[str, str]) -> dict[str, str]:
 class ScriptedUpstream:
     """Answers with the queued scripts in order, then with `default`; both may be functions of the request."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.seen: list[Seen] = []
         self.queue: deque[Script | Callable[[Seen], Script]] = deque()
         self.default: Script | Callable[[Seen], Script] | None = None
         self.open_requests = 0
         self.connections = 0
+        self.accepted = 0
+        """Connections so far."""
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -94,7 +98,7 @@ class ScriptedUpstream:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def last(self) -> Seen:
@@ -116,7 +120,7 @@ class ScriptedUpstream:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**26, backlog=2048)
+            asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**26, backlog=2048, ssl=self._tls)
         )
         self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -130,6 +134,7 @@ class ScriptedUpstream:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.accepted += 1
         try:
             while request := await self._read(reader):
                 self.seen.append(request)
