@@ -6,7 +6,8 @@ import ipaddress
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import Error as DatabaseError
 
 TAG = "dragoman"
 LEAST_SECRET = 32
@@ -120,5 +121,27 @@ def check_admin_password(**_: Any) -> list[CheckMessage]:
     return [
         Warning(
             "ADMIN_PASSWORD is shorter than 10 characters.", hint="Leave it out to have one made.", id="dragoman.W005"
+        )
+    ]
+
+
+@register(Tags.database)
+def check_stored_secrets(databases: Any = None, **_: Any) -> list[CheckMessage]:
+    """Run by `check --database default` and by `migrate`: other commands do not ask the database for it."""
+    from proxyapp.config.rekeying import unreadable
+
+    try:
+        found = unreadable() if databases else []
+    except DatabaseError:
+        return []  # no tables yet, or older ones
+    if not found:
+        return []
+    named = ", ".join(str(item) for item in found[:20])
+    more = f" and {len(found) - 20} more" if len(found) > 20 else ""
+    return [
+        Warning(
+            f"None of DRAGOMAN_ENCRYPTION_KEYS opens {named}{more}.",
+            hint="Add the key they were stored with, or enter them again.",
+            id="dragoman.W006",
         )
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Callable
@@ -53,6 +54,28 @@ def made_once(path: Path, make: Callable[[], str]) -> str:
         path.unlink(missing_ok=True)
         raise
     return value
+
+
+def put_first(path: Path, key: str) -> None:
+    """Write `key` before the ones that the file holds. It is there whole or not at all, and several at once lose
+    none. Raises ImproperlyConfigured."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(f"{key},{_read_when_written(path)}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+            os.fsync(folder)  # the name itself
+        finally:
+            os.close(folder)
+    except OSError as exc:
+        fresh.unlink(missing_ok=True)
+        raise ImproperlyConfigured(f"{path} cannot be written ({exc.strerror}). Nothing was changed.")
 
 
 def encryption_key() -> str:

@@ -34,10 +34,14 @@ if _KEYS_DIR:
     _KEYS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 SECRET_KEY = firstkeys.secret_or_file(env, "SECRET_KEY", _KEYS_DIR and _KEYS_DIR / "secret_key", get_random_secret_key)
+ENCRYPTION_KEYS_FILE = (
+    _KEYS_DIR / "encryption_keys" if _KEYS_DIR and not env.is_set("DRAGOMAN_ENCRYPTION_KEYS") else None
+)
+"""Where the keys stand; None where the environment gives them."""
 DRAGOMAN_ENCRYPTION_KEYS = [
     key.strip()
     for key in firstkeys.secret_or_file(
-        env, "DRAGOMAN_ENCRYPTION_KEYS", _KEYS_DIR and _KEYS_DIR / "encryption_keys", firstkeys.encryption_key
+        env, "DRAGOMAN_ENCRYPTION_KEYS", ENCRYPTION_KEYS_FILE, firstkeys.encryption_key
     ).split(",")
     if key.strip()
 ]

@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from accounts.admin.lines import FirstPartMixin
-from proxyapp.admin.secrets import SecretsForm
+from proxyapp.admin.secrets import LostSecretsMixin, SecretsForm
 from proxyapp.models import Proxy, ProxyPool
 
 
@@ -21,7 +21,7 @@ class ProxyInline(FirstPartMixin, TabularInline):
 
 
 @admin.register(ProxyPool)
-class ProxyPoolAdmin(ModelAdmin):
+class ProxyPoolAdmin(LostSecretsMixin, ModelAdmin):
     list_display = ["name", "strategy", "on_exhausted", "proxy_count", "used_by"]
     list_filter = ["strategy", "on_exhausted"]
     search_fields = ["name"]

@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from accounts.admin.lines import FirstPartMixin, LinesMixin
-from proxyapp.admin.secrets import SecretsForm
+from proxyapp.admin.secrets import LostSecretsMixin, SecretsForm
 from proxyapp.models import Upstream, UpstreamKey
 
 
@@ -23,7 +23,7 @@ class UpstreamKeyInline(FirstPartMixin, TabularInline):
 
 
 @admin.register(Upstream)
-class UpstreamAdmin(LinesMixin, ModelAdmin):
+class UpstreamAdmin(LostSecretsMixin, LinesMixin, ModelAdmin):
     form = SecretsForm
     list_display = ["name", "kind", "base_url", "enabled", "key_count", "models_served", "proxy_pool"]
     list_filter = ["enabled", "kind", ("proxy_pool", admin.RelatedOnlyFieldListFilter)]

@@ -32,4 +32,4 @@ class Command(BaseCommand):
         for note in made.notes:
             self.stderr.write(note, self.style.WARNING)
         for what in made.unreadable:
-            self.stderr.write(f"{what} cannot be read: none of DRAGOMAN_ENCRYPTION_KEYS fits.")
+            self.stderr.write(f"{what} cannot be read: none of DRAGOMAN_ENCRYPTION_KEYS fits.", self.style.ERROR)
