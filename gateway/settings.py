@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 
-from gateway import database, firstkeys
+from gateway import database, firstkeys, seeds
 from gateway.environment import Environment, bad
 from gateway.look import UNFOLD  # noqa: F401 - read by the console's theme
 
@@ -56,7 +56,9 @@ except ValueError:
 
 DEBUG = env.boolean("DRAGOMAN_DEBUG", False)
 HOST = env.text("HOST", "127.0.0.1")
-PORT = env.integer("PORT", 8000, 1, 65535)
+SEEDS = seeds.read(env, Path.cwd())
+"""What the programs that came before left in the environment and in files; `bootstrap` makes upstreams of it."""
+PORT = seeds.port(env, SEEDS.droid_config)
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 1, 1, 256)
 DRAGOMAN_SHUTDOWN_SECONDS = env.integer("DRAGOMAN_SHUTDOWN_SECONDS", 30, 0, 3600)
 

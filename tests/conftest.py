@@ -30,6 +30,7 @@ _DIRECTORY = tempfile.TemporaryDirectory(prefix="dragoman-tests-", ignore_cleanu
 os.environ.update(
     DJANGO_SETTINGS_MODULE="gateway.settings",
     DRAGOMAN_ENV_FILE=os.devnull,
+    DRAGOMAN_DROP_IN="false",
     DRAGOMAN_DATA_DIR=str(Path(_DIRECTORY.name)),
     SECRET_KEY="tests-only-5c1a37e0b8d94f62a1c7-not-for-a-server",
     DRAGOMAN_ENCRYPTION_KEYS="dGVzdHMtb25seS1rZXktMzItYnl0ZXMtbG9uZy0tLS0=",

@@ -200,7 +200,7 @@ def settings_with(directory: Path, env_file: str) -> tuple[list[str], dict[str, 
 
 
 def test_the_example_environment_lists_every_variable_with_its_default(tmp_path: Path) -> None:
-    lines = re.findall(r"^# ([A-Z][A-Z_]+)=(.*)$", page(".env.example"), re.MULTILINE)
+    lines = re.findall(r"^# ([A-Z][A-Z0-9_]+)=(.*)$", page(".env.example"), re.MULTILINE)
     file = tmp_path / "env"
     file.write_text("".join(f"{name}={value}\n" for name, value in lines if value))
     names, plain = settings_with(tmp_path, os.devnull)

@@ -53,10 +53,11 @@ def plan(document: Document, *, prune: bool = False) -> list[str]:
     return apply(document, prune=prune, dry_run=True).changes
 
 
-def apply(document: Document, *, prune: bool = False, dry_run: bool = False) -> Result:
+def apply(document: Document, *, prune: bool = False, dry_run: bool = False, run: Run | None = None) -> Result:
     """Write the document in one transaction; with `dry_run` that transaction is rolled back, so what is told is what
-    would happen. Raises DeclarationError with every problem found; nothing is changed then."""
-    run = Run(prune=prune)
+    would happen. Raises DeclarationError with every problem found; nothing is changed then. `run`: one that decides
+    for itself which values are set (see `config.dropin`)."""
+    run = run or Run(prune=prune)
     with transaction.atomic():
         lock_configuration()
         run.problems += problems_of(document, prune=prune)

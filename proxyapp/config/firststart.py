@@ -16,10 +16,12 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
-from msgspec import Struct
+from msgspec import Struct, field
 
 from accounts.issuing import issue
 from accounts.models import Client
+from proxyapp.config.address import own_address
+from proxyapp.config.dropin.follow import Followed, follow
 from proxyapp.models import ModelConfig, Route, Upstream
 from proxyapp.models.config import lock_configuration
 from proxyapp.models.routes import names_taken
@@ -39,6 +41,8 @@ class Created(Struct):
     """None when ADMIN_PASSWORD gave it."""
     key: str | None = None
     demo: bool = False
+    followed: Followed = field(default_factory=Followed)
+    """What was made of the environment; holds no secrets."""
 
     def __repr__(self) -> str:
         return "Created(…)"
@@ -48,8 +52,9 @@ class Created(Struct):
         return bool(self.username or self.key or self.demo)
 
 
-def first_start() -> Created:
-    """Make what is missing. Raises django.db.Error when the database is away."""
+def first_start(*, afresh: bool = False) -> Created:
+    """Make what is missing, and what the environment says anew; with `afresh` all that it says. Raises django.db.Error
+    when the database is away, ImproperlyConfigured with a sentence when the environment cannot be followed."""
     with _alone():
         if _migrations_wait():
             call_command("migrate", verbosity=0, interactive=False)
@@ -58,6 +63,7 @@ def first_start() -> Created:
             lock_configuration()
             _admin(created)
             _client(created)
+            created.followed = follow(settings.SEEDS, own_address(), afresh=afresh)
             _demo(created)
     return created
 

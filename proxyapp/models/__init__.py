@@ -2,6 +2,7 @@
 
 from proxyapp.models.config import ConfigVersion
 from proxyapp.models.conversations import RememberedProof, StoredItem, StoredResponse
+from proxyapp.models.environment import AppliedEnvironment
 from proxyapp.models.health import HealthState
 from proxyapp.models.history import RequestAttempt, RequestContent, RequestLog
 from proxyapp.models.proxies import Proxy, ProxyPool
@@ -10,6 +11,7 @@ from proxyapp.models.tokens import OAuthToken
 from proxyapp.models.upstreams import Upstream, UpstreamKey
 
 __all__ = [
+    "AppliedEnvironment",
     "ConfigVersion",
     "HealthState",
     "ModelConfig",

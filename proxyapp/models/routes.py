@@ -27,11 +27,17 @@ def check_model_name(name: Any) -> None:
         raise ValidationError(f"{name!r} holds more than one *.")
 
 
+def check_asked_name(name: Any) -> None:
+    """As `check_model_name`, and `*word*` may stand for all names that hold the word."""
+    is_word = isinstance(name, str) and len(name) > 2 and name[0] == name[-1] == "*"
+    check_model_name(name[1:-1] if is_word and "*" not in name[1:-1] else name)
+
+
 def check_aliases(value: Any) -> None:
     if not isinstance(value, list):
         raise ValidationError("Give a list of names.")
     for name in value:
-        check_model_name(name)
+        check_asked_name(name)
     if len(set(value)) != len(value):
         raise ValidationError("An alias is listed twice.")
 
@@ -66,8 +72,9 @@ class ModelConfig(WatchedModel):
     name = models.CharField(
         max_length=200,
         unique=True,
-        validators=[check_model_name],
-        help_text="What callers ask for. One * is a wildcard; a * in a route's model stands for what it matched.",
+        validators=[check_asked_name],
+        help_text="What callers ask for. One * is a wildcard; a * in a route's model stands for what it matched. "
+        "*word* means every name with that word in it, in capitals too; a * then stands for the whole name.",
     )
     aliases = models.JSONField(
         default=list,

@@ -45,6 +45,13 @@ def test_a_wildcard_carries_over_what_it_matched():
     assert targets(found, "claude-x") == [("b", "x")], "an exact name wins"
 
 
+@pytest.mark.parametrize("asked", ["claude-3-5-haiku-20241022", "Claude-HAIKU", "haiku"])
+def test_a_word_between_two_stars_serves_every_name_that_holds_it(asked):
+    found = snapshot(a_model("*haiku*", Route("a", "*")), a_model("*", Route("b", "other")))
+    assert targets(found, asked) == [("a", asked)]
+    assert targets(found, "claude-sonnet-4-5") == [("b", "other")]
+
+
 def test_an_unknown_model_is_not_found():
     with pytest.raises(ModelNotFound) as caught:
         targets(snapshot(a_model("m")), "nope")

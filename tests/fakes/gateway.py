@@ -35,12 +35,13 @@ class RunningGateway:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         inherited = {
-            k: v
-            for k, v in os.environ.items()
-            if k in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START", "VIRTUAL_ENV")
+            k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "COVERAGE_PROCESS_START", "VIRTUAL_ENV")
         }
+        self.directory = ROOT
+        """Where its commands are started, and look for a config.json."""
         self.environment = {
             **inherited,
+            "HOME": str(data),
             "DRAGOMAN_DATA_DIR": str(data),
             "DRAGOMAN_ENV_FILE": str(data / "no.env"),
             "PORT": str(self.port),
@@ -51,8 +52,8 @@ class RunningGateway:
 
     def manage(self, *arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
+            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            cwd=self.directory,
             env=self.environment,
             input=stdin,
             capture_output=True,
@@ -71,8 +72,8 @@ class RunningGateway:
             self.bootstrap()
         with (self.data / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", *arguments],
-                cwd=ROOT,
+                [sys.executable, str(ROOT / "manage.py"), "serve", *arguments],
+                cwd=self.directory,
                 env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -83,18 +84,26 @@ class RunningGateway:
 
     def bootstrap(self) -> None:
         """A first start costs seconds, and leaves the same behind each time: where nothing special is asked for, its
-        files are made once a test run and copied."""
-        if self.shared is None or not self._given <= PLAIN or (self.data / "dragoman.sqlite3").exists():
+        files are made once a test run and copied. Where something is, only the tables are, which cost the most."""
+        if self.shared is None or "DATABASE_URL" in self._given or (self.data / "dragoman.sqlite3").exists():
             self.manage("bootstrap")
             return
-        template = self.shared / "first-start"
+        is_plain = self._given <= PLAIN and self.directory == ROOT
+        shutil.copytree(self._made("bootstrap" if is_plain else "migrate"), self.data, dirs_exist_ok=True)
+        if not is_plain:
+            self.manage("bootstrap")
+
+    def _made(self, command: str) -> Path:
+        """The files that a command leaves behind in an empty data directory."""
+        assert self.shared is not None
+        template = self.shared / f"first-{command}"
         with Path(f"{template}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not template.exists():
-                (making := template.with_name("first-start.making")).mkdir()
-                RunningGateway(making).manage("bootstrap")
+                (making := template.with_name(f"{template.name}.making")).mkdir()
+                RunningGateway(making).manage(command)
                 making.rename(template)
-        shutil.copytree(template, self.data, dirs_exist_ok=True)
+        return template
 
     def wait_until_ready(self, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
