@@ -10,6 +10,7 @@ import gc
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,7 @@ from proxyapp.conversations.responses import ResponseStore
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.core import Engine
 from proxyapp.engine.estimate import Factors
+from proxyapp.engine.health import Health
 from proxyapp.engine.journal import Journal
 from proxyapp.engine.memory import Memory
 from proxyapp.engine.settings import EngineSettings
@@ -124,6 +126,16 @@ def with_demo(snapshot: Snapshot) -> Snapshot:
     return msgspec.structs.replace(snapshot, upstreams=upstreams)
 
 
+def values_of(snapshot: Snapshot) -> dict[str, str]:
+    """Everything whose health is kept, by its subject, with its secret."""
+    values = {
+        each.subject: each.secret
+        for upstream in snapshot.upstreams.values()
+        for each in (*upstream.credentials, *upstream.tokens)
+    }
+    return values | {proxy.subject: proxy.url for pool in snapshot.pools.values() for proxy in pool.proxies}
+
+
 def unusual_secrets(snapshot: Snapshot) -> list[str]:
     """Upstream keys that the redactor would not know by their form. Each costs a pass over every stored body, so the
     usual ones are left to its rules."""
@@ -142,9 +154,11 @@ def _build() -> Worker:
         transport=Transport(max_answer_bytes=settings.DRAGOMAN_MAX_ANSWER_MB * 2**20),
         memory=Memory(_shelf(desk)),
         store=_store(desk),
+        health=Health(mark_of=_marker()),
     )
 
     def put_in_force(snapshot: Snapshot) -> None:
+        engine.health.know(values_of(snapshot))
         engine.snapshot = with_demo(snapshot)
         redact.register(unusual_secrets(snapshot))
 
@@ -161,6 +175,16 @@ def _build() -> Worker:
     worker = Worker(os.getpid(), engine, watcher, journal, writer, desk, calibrator, meter, time.time())
     meter.start(worker)
     return worker
+
+
+def _marker() -> Callable[[str], str]:
+    """Words that tell values of a credential apart, the same in every worker, and mean nothing elsewhere."""
+    key = derived_key("health of credentials")
+
+    def mark(secret: str) -> str:
+        return hashlib.blake2b(secret.encode("utf-8", "surrogateescape"), key=key, digest_size=8).hexdigest()
+
+    return mark
 
 
 def _engine_settings() -> EngineSettings:

@@ -87,7 +87,7 @@ def prefer(plan: Plan, accounts: Sequence[str]) -> Plan:
 
 
 def _with_keys_in_order(target: Target, accounts: Sequence[str]) -> Target:
-    keys = sorted(target.credentials, key=lambda key: _place(target, (key,), accounts))
+    keys = sorted(target.credentials, key=lambda key: (key.is_token, _place(target, (key,), accounts)))
     return msgspec.structs.replace(target, credentials=tuple(keys))
 
 

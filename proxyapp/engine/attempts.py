@@ -13,12 +13,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from proxyapp.engine import stepwise
+from proxyapp.engine import blame, credentials, stepwise
+from proxyapp.engine.credentials import Trial
 from proxyapp.engine.exchange import Exchange
 from proxyapp.engine.exits import Exits
 from proxyapp.engine.record import AttemptRecord
 from proxyapp.engine.roads import WholeRoad
-from proxyapp.engine.routing import CALLERS_OWN, KEYLESS_KINDS, Plan, Target
+from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.transport import Answer
 from proxyapp.errors import (
     GatewayError,
@@ -42,6 +43,9 @@ Use = Callable[[R, Answer, Target, AttemptRecord], Awaitable[T]]
 class Preparing(Protocol[R]):
     """Makes the requests of one call, one for each attempt: `engine.prepare.Preparation`, and those of operations that
     are not inference."""
+
+    operation: str
+    """"" for inference, else what upstreams may limit apart from it."""
 
     async def recall(self, target: Target) -> None:
         """Before a road is made: what must be had first for this target."""
@@ -68,8 +72,6 @@ class Preparing(Protocol[R]):
 
 _KEY_AT_FAULT = frozenset({401, 402, 403})
 _REQUEST_IDS = ("request-id", "x-request-id", "x-tt-logid", "x-log-id")
-_KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
-"""An operator who sets one of these among an upstream's headers has given the credential there."""
 _NEVER_AGAIN = frozenset({400, 404, 413, 422})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
@@ -88,11 +90,12 @@ async def run(
 ) -> T:
     """The first good answer, as `use` makes it. Raises the last error when every target has failed."""
     failure: GatewayError | None = None
-    for target in plan.targets:
+    for target in credentials.usable_first(plan, exits.health, preparation.operation).targets:
         try:
             return await _try_route(target, preparation, exits, exchange, use, stream=stream)
         except UpstreamFault as error:
-            failure = error
+            if failure is None or not isinstance(error, NoHealthyUpstream):  # what was answered tells more
+                failure = error
             if _next(error) is Next.NOWHERE:
                 break
         except (NoCredential, Unsupported) as error:
@@ -104,7 +107,7 @@ async def run(
 async def _try_route(
     target: Target, preparation: Preparing[R], exits: Exits, exchange: Exchange, use: Use[R, T], *, stream: bool
 ) -> T:
-    keys = list(_keys(target))
+    keys = credentials.in_order(target, exits.health, preparation.operation)
     again = target.upstream.retries
     pause = _FIRST_PAUSE
     while True:
@@ -131,17 +134,6 @@ async def _pause(error: UpstreamFault, pause: float) -> None:
     await asyncio.sleep(error.retry_after if error.retry_after is not None else pause * random.uniform(0.5, 1.0))  # noqa: S311
 
 
-def _keys(target: Target) -> list[Credential | None]:
-    if target.credentials:
-        return list(target.credentials)
-    if target.upstream.kind in KEYLESS_KINDS or any(name.lower() in _KEY_HEADERS for name in target.upstream.headers):
-        return [None]
-    raise NoCredential(
-        f"The upstream {target.upstream.name} has no key. Add one in the console under Upstreams, or send your own "
-        "where the upstream allows callers' keys."
-    )
-
-
 async def _try_once(
     target: Target,
     credential: Credential | None,
@@ -154,22 +146,19 @@ async def _try_once(
 ) -> T:
     record = AttemptRecord(upstream=target.upstream.name, key=credential.name if credential else "", model=target.model)
     exchange.new_attempt(record)
-    await preparation.recall(target)
-    road = preparation.road(target, credential)
-    exchange.notes, exchange.dropped, exchange.weight = road.notes, road.notes.header(), road.weight
-    if road.translated or exchange.is_rewritten:
-        exchange.upstream_request.add(road.body)
-    outbound = preparation.outbound(road, target, credential, stream=stream)
+    road, outbound = await _made(target, credential, preparation, exchange, stream=stream)
 
     def ask(outbound: Outbound) -> Awaitable[Answer]:
         return exits.open(outbound, target, credential, record, exchange.session)
 
+    trial = Trial(credential, target, preparation.operation, exits.health)
     began = exchange.clock()
     answer: Answer | None = None
     kept = False
     try:
         answer = await ask(outbound)
         record.status = answer.status
+        trial.answered(answer.headers)
         exchange.upstream_request_id = next(
             (answer.headers[name] for name in _REQUEST_IDS if name in answer.headers), ""
         )
@@ -178,18 +167,34 @@ async def _try_once(
         answer = await stepwise.completed(answer, outbound, target, preparation.refusal, ask, exchange)
         result = await use(road, answer, target, record)
         kept = True
+        trial.worked()
         return result
     except GatewayError as error:
+        if isinstance(error, UpstreamRefused):
+            trial.refused(error)
         raise _account(error, target, credential, record) from error.__cause__
     except RecursionError as exc:  # read just so, and too deep to be written again
         broken = UpstreamBroken("The upstream's answer is nested too deeply to be read.")
         raise _account(broken, target, credential, record) from exc
     finally:
+        trial.over()
         record.ms = (exchange.clock() - began) * 1000
         exchange.waited += record.ms / 1000
         exchange.upstream_seconds += record.ms / 1000
         if answer is not None and not kept:
             answer.close()
+
+
+async def _made(
+    target: Target, credential: Credential | None, preparation: Preparing[R], exchange: Exchange, *, stream: bool
+) -> tuple[R, Outbound]:
+    """What an attempt sends. Raises BadRequest, Unsupported, NoHealthyUpstream."""
+    await preparation.recall(target)
+    road = preparation.road(target, credential)
+    exchange.notes, exchange.dropped, exchange.weight = road.notes, road.notes.header(), road.weight
+    if road.translated or exchange.is_rewritten:
+        exchange.upstream_request.add(road.body)
+    return road, preparation.outbound(road, target, credential, stream=stream)
 
 
 async def _refusal(preparation: Preparing[R], target: Target, answer: Answer, exchange: Exchange) -> UpstreamFault:
@@ -203,8 +208,8 @@ def _account(error: GatewayError, target: Target, credential: Credential | None,
     """Writes the failure into the attempt's record; an upstream's no to the gateway's own key becomes ours to say."""
     if isinstance(error, UpstreamFault):
         error.upstream = target.upstream.name
-    own_key = credential is not None and credential.name != CALLERS_OWN
-    if isinstance(error, UpstreamRefused) and error.status in _KEY_AT_FAULT and own_key:
+    is_ours = credentials.is_ours(credential)
+    if is_ours and isinstance(error, UpstreamRefused) and blame.is_about_credential(error):
         record.error, record.message = UpstreamCredential.code, f"The upstream answered {error.status} to this key."
         return UpstreamCredential(
             f"The upstream {target.upstream.name} refused this gateway's credential ({error.status}). "
@@ -222,7 +227,7 @@ def _next(error: UpstreamFault) -> Next:
         return Next.ROUTE
     if isinstance(error, UpstreamRefused):
         if error.status in _NEVER_AGAIN or error.status in _KEY_AT_FAULT:
-            return Next.NOWHERE  # a caller's own key: another route has the same one
+            return Next.NOWHERE  # a caller's own key: another route has the same one. Or its prompt
         if error.status == 429:
             return Next.KEY
         return Next.SAME if error.retryable else Next.NOWHERE

@@ -33,12 +33,13 @@ class Engine:
         transport: Transport,
         memory: Memory | None = None,
         store: Store | None = None,
+        health: Health | None = None,
     ) -> None:
         self.settings = settings
         self.books = books
         self.sealer = sealer
         self.transport = transport
-        self.health = Health()
+        self.health = health or Health()
         """What is out."""
         self.exits = Exits(transport, self.health)
         self.memory = memory or Memory()

@@ -108,6 +108,8 @@ class Question:
 class Questions(Operation[Question]):
     """Makes the questions of one request."""
 
+    operation = "count_tokens"
+
     def __init__(self, call: Call, body: Body, preparation: Preparation) -> None:
         self._call = call
         self._body = body

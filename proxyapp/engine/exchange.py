@@ -15,7 +15,8 @@ from proxyapp.errors import GatewayError
 from proxyapp.ir.notes import Notes
 from proxyapp.ir.usage import Usage
 
-SESSION_HEADERS = ("x-claude-code-session-id", "session_id", "x-session-id", "x-opencode-session")
+SESSION_HEADERS = ("x-claude-code-session-id", "session_id", "session-id", "x-session-id", "x-opencode-session")
+"""In which coding agents name a conversation (Claude Code, Codex of two generations, others, OpenCode)."""
 
 
 class Books(Protocol):
@@ -80,7 +81,8 @@ class Exchange:
         """What must be safe before the last bytes of an answer go out; gives those bytes. Raises nothing."""
         self._begun = False
         self.session = next((call.headers[name][:200] for name in SESSION_HEADERS if name in call.headers), "")
-        """The word for the caller's conversation; "" = none is known."""
+        """The word for the caller's conversation; "" = none is known. Where there is a choice of accounts or ways out,
+        `engine.session` finds one in the body."""
         self._cap = cap
         self.client_request = Capture(cap)
         self.upstream_request = Capture(cap)

@@ -31,7 +31,7 @@ from proxyapp.engine.pump import Head, Pump
 from proxyapp.engine.record import AttemptRecord
 from proxyapp.engine.replies import answer_headers
 from proxyapp.engine.routing import Plan, Target
-from proxyapp.engine.serve import Story, read, stream
+from proxyapp.engine.serve import Story, read, stay, stream
 from proxyapp.engine.snapshot import Model
 from proxyapp.engine.transport import Answer
 from proxyapp.errors import BadRequest, GatewayError, Unsupported, UpstreamBroken, UpstreamFault
@@ -72,7 +72,7 @@ def forward(endpoint: str) -> Story:
         exchange.begin()
 
         forwarding = Forwarding(endpoint, call, letter, plan.model, engine.sealer, engine.settings.max_event_bytes)
-        plan = forwarding.possible(plan)
+        plan = stay(forwarding.possible(plan), caller, exchange)
         if letter.peek.stream and endpoint == "completions":
             return await stream(engine, call, plan, forwarding, exchange)
         return await _relay(engine, call, plan, forwarding, exchange)

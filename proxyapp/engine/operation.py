@@ -12,6 +12,8 @@ from proxyapp.errors import UpstreamFault
 class Operation(Generic[R]):
     """The part of `attempts.Preparing` that has nothing to do here."""
 
+    operation = ""
+
     async def recall(self, target: Target) -> None:
         return None
 

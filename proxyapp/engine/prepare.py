@@ -42,6 +42,8 @@ CONVERSATION = ("x-session-id", "x-claude-code-session-id", "x-assistant-message
 class Preparation:
     """Makes a Road for each target of one request; the caller's body is parsed once, and only if needed."""
 
+    operation = ""
+
     def __init__(
         self,
         call: Call,

@@ -28,6 +28,10 @@ class Target(Struct, frozen=True):
     model_pool: str = ""
     """The proxy pool of the model that was asked for; "" = none of its own."""
     pools: Mapping[str, ProxyPool] = {}
+    weight: int = 1
+    """Share within one priority."""
+    fallback: Credential | None = None
+    """The caller's own Authorization, where nothing else applies."""
 
     def pool(self, credential: Credential | None) -> ProxyPool | None:
         """What a request goes out through: the credential's pool, else the model's, else the upstream's; None =
@@ -139,6 +143,8 @@ def _targets(snapshot: Snapshot, caller: Caller, model: Model, matched: str, rng
                 route.priority,
                 model.proxy_pool,
                 snapshot.pools,
+                route.weight,
+                last_resort(upstream, caller),
             )
 
 
@@ -151,20 +157,21 @@ def _ordered(routes: tuple[Route, ...], rng: random.Random) -> Iterator[Route]:
 
 
 def credentials(upstream: Upstream, caller: Caller, rng: random.Random) -> tuple[Credential, ...]:
-    """What may be shown to an upstream, first that applies first: the caller's own key where the upstream allows it,
-    the upstream's keys in weighted order, its OAuth tokens likewise, the caller's own Authorization where allowed
-    (contract.md 2)."""
+    """What may be shown to an upstream, first that applies first: the caller's own key alone where the upstream allows
+    it, the upstream's keys in weighted order, its OAuth tokens likewise (contract.md 2). Which of them are out,
+    `engine.credentials` looks at with each attempt."""
     if upstream.allow_caller_keys and caller.own_key:
         return (Credential(CALLERS_OWN, caller.own_key),)
-    if upstream.credentials:
-        if len(upstream.credentials) == 1:
-            return upstream.credentials
-        return tuple(_shuffled(list(upstream.credentials), rng))
-    if upstream.tokens:
-        return tuple(_shuffled(list(upstream.tokens), rng))
-    if upstream.allow_caller_keys and caller.own_authorization:
-        return (Credential(CALLERS_OWN, caller.own_authorization.partition(" ")[2].strip()),)
-    return ()
+    if len(upstream.credentials) + len(upstream.tokens) <= 1:
+        return upstream.credentials or upstream.tokens
+    return (*_shuffled(list(upstream.credentials), rng), *_shuffled(list(upstream.tokens), rng))
+
+
+def last_resort(upstream: Upstream, caller: Caller) -> Credential | None:
+    """The caller's own Authorization, where the upstream allows it; it goes out when nothing else applies."""
+    if not (upstream.allow_caller_keys and caller.own_authorization):
+        return None
+    return Credential(CALLERS_OWN, caller.own_authorization.partition(" ")[2].strip())
 
 
 def _shuffled(items: list[T], rng: random.Random) -> Iterator[T]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from proxyapp.dialects.contract import Body
-from proxyapp.engine import attempts, routing
+from proxyapp.engine import attempts, routing, session
 from proxyapp.engine.attempts import Preparing, R
 from proxyapp.engine.call import Call, ClientGone, Reply
 from proxyapp.engine.conversation import STATEFUL, Conversation
@@ -89,6 +89,7 @@ async def generate(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     if call.dialect.name in STATEFUL:
         body = await conversation.open(body, engine.settings.max_body_bytes)
         exchange.is_rewritten = conversation.has_rewritten
+    plan = stay(plan, caller, exchange, body)
     preparation = preparation_of(engine, call, body, plan, caller, exchange)
     preparation.conversation = conversation
     exchange.settle = preparation.settle
@@ -96,6 +97,16 @@ async def generate(engine: Engine, call: Call, exchange: Exchange) -> Reply:
     if peek.stream:
         return await stream(engine, call, plan, preparation, exchange)
     return await _whole(engine, call, plan, preparation, exchange)
+
+
+def stay(plan: Plan, caller: Caller, exchange: Exchange, body: Body | None = None) -> Plan:
+    """The plan in the order of the caller's conversation, so that it keeps its account and route while they are well.
+    Proofs of reasoning, and what is out, are looked at after this and count more."""
+    if not session.is_wanted(plan):
+        return plan
+    if not exchange.session and body is not None:
+        exchange.session = session.word(body)
+    return session.steady(plan, f"{caller.key.client_id}/{exchange.session}") if exchange.session else plan
 
 
 def preparation_of(

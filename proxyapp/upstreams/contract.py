@@ -33,6 +33,11 @@ class Credential(Struct, frozen=True):
     expires: float | None = None
     """Unix seconds, of access tokens."""
 
+    @property
+    def is_token(self) -> bool:
+        """An OAuth token; static keys come before them."""
+        return self.subject.startswith("token:")
+
     def __repr__(self) -> str:
         return f"Credential({self.name!r})"
 
