@@ -29,7 +29,7 @@ from proxyapp.engine.health import Health
 from proxyapp.engine.journal import Journal
 from proxyapp.engine.memory import Memory
 from proxyapp.engine.settings import EngineSettings
-from proxyapp.engine.snapshot import Credential, Snapshot
+from proxyapp.engine.snapshot import Credential, Snapshot, secrets_of
 from proxyapp.engine.transport import Transport
 from proxyapp.history.calibration import Calibrator
 from proxyapp.history.redaction import redact
@@ -137,9 +137,9 @@ def values_of(snapshot: Snapshot) -> dict[str, str]:
 
 
 def unusual_secrets(snapshot: Snapshot) -> list[str]:
-    """Upstream keys that the redactor would not know by their form. Each costs a pass over every stored body, so the
-    usual ones are left to its rules."""
-    secrets = {key.secret for upstream in snapshot.upstreams.values() for key in upstream.credentials}
+    """Secrets of the configuration that the redactor would not know by their form. Each costs a pass over every stored
+    body, so the usual ones are left to its rules."""
+    secrets = set(secrets_of(snapshot))
     return [secret for secret in secrets if redact(secret.encode()) == secret.encode()]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxyapp import wiring
-from proxyapp.engine.snapshot import Credential, Snapshot, Upstream
+from proxyapp.engine.snapshot import Credential, Proxy, ProxyPool, Snapshot, Upstream
 from proxyapp.history.redaction import Redactor
 
 
@@ -35,3 +35,25 @@ def test_a_key_derived_for_one_purpose_is_of_no_use_for_another():
     assert wiring.derived_key("a") != wiring.derived_key("b")
     assert wiring.derived_key("a") == wiring.derived_key("a")
     assert len(wiring.derived_key("a")) == 32
+
+
+def test_the_redactor_is_told_tokens_passwords_of_proxies_and_headers_that_are_secrets():
+    headers = {
+        "x-api-token": "blue-whale",
+        "x-tenant": "a1b2c3d4e5f6a7b8c9d0",
+        "authorization": "Bearer opaque-value",
+        "anthropic-beta": "context-1m-2025-08-07",
+        "x-title": "Our own gateway number 1",
+    }
+    token = Credential("oauth", "an-access-token-1")
+    pool = ProxyPool(name="eu", proxies=(Proxy("p", "http://user:p%40ss-word-1@127.0.0.1:1"),))
+    upstream = Upstream(name="up", kind="anthropic", tokens=(token,), headers=headers)
+    told = set(wiring.unusual_secrets(Snapshot(upstreams={"up": upstream}, pools={"eu": pool})))
+    assert told == {
+        "blue-whale",
+        "a1b2c3d4e5f6a7b8c9d0",
+        "opaque-value",
+        "an-access-token-1",
+        "p%40ss-word-1",
+        "p@ss-word-1",
+    }

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from proxyapp.engine import blame, credentials, stepwise
+from proxyapp.engine import blame, credentials, repeating, stepwise
 from proxyapp.engine.credentials import Trial
 from proxyapp.engine.exchange import Exchange
 from proxyapp.engine.exits import Exits
@@ -208,6 +208,7 @@ def _account(error: GatewayError, target: Target, credential: Credential | None,
     """Writes the failure into the attempt's record; an upstream's no to the gateway's own key becomes ours to say."""
     if isinstance(error, UpstreamFault):
         error.upstream = target.upstream.name
+    repeating.take_out(error, target, credential)
     is_ours = credentials.is_ours(credential)
     if is_ours and isinstance(error, UpstreamRefused) and blame.is_about_credential(error):
         record.error, record.message = UpstreamCredential.code, f"The upstream answered {error.status} to this key."

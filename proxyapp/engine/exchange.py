@@ -10,6 +10,7 @@ from proxyapp.dialects.contract import Glimpse, Peek
 from proxyapp.engine.call import Call
 from proxyapp.engine.record import AttemptRecord, Begun, Content, Ended
 from proxyapp.engine.roads import Road
+from proxyapp.engine.scrub import scrubber_of
 from proxyapp.engine.snapshot import Key
 from proxyapp.errors import GatewayError
 from proxyapp.ir.notes import Notes
@@ -79,6 +80,8 @@ class Exchange:
         """What the upstream gets differs from what came even where nothing is translated: both are kept."""
         self.settle: Callable[[Road, bytes], Awaitable[bytes]] = _as_it_is
         """What must be safe before the last bytes of an answer go out; gives those bytes. Raises nothing."""
+        self._scrubber = scrubber_of(call.headers, call.query_key)
+        """For what this request alone bore; the books know all other secrets."""
         self._begun = False
         self.session = next((call.headers[name][:200] for name in SESSION_HEADERS if name in call.headers), "")
         """The word for the caller's conversation; "" = none is known. Where there is a choice of accounts or ways out,
@@ -113,7 +116,7 @@ class Exchange:
     def begin(self) -> None:
         """The request was admitted: written to the journal."""
         self._begun = True
-        self.books.begin(self.record)
+        self.books.begin(self._scrubber.begun(self.record) if self._scrubber else self.record)
 
     def on_finish(self, action: Callable[[], None]) -> None:
         """`action` runs once, when the request is over, however it ends."""
@@ -126,7 +129,8 @@ class Exchange:
         self.done = True
         self.status = status
         try:
-            self.books.end(self._ended(outcome, status, error))
+            ended = self._ended(outcome, status, error)
+            self.books.end(self._scrubber.ended(ended) if self._scrubber else ended)
         finally:
             for action in self._on_finish:
                 action()

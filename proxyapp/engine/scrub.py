@@ -6,7 +6,8 @@ one. That keeps the usual record at a few microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -16,6 +17,12 @@ from msgspec import structs
 from proxyapp.engine.record import AttemptRecord, Begun, Content, Ended
 
 T = TypeVar("T", bound=msgspec.Struct)
+MARK = b"[redacted]"
+LEAST = 8
+"""Shorter secrets are left alone: they would be found in ordinary words."""
+KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "x-factory-api-key")
+OURS_BEGIN = "sk-dg-"
+"""What begins so is known to every redactor."""
 
 OURS = {"request_id", "dialect", "outcome", "error", "finish"}
 """Strings that come from a table of ours and never from outside."""
@@ -34,6 +41,27 @@ assert all(name in Content.__struct_fields__ for name in LAYERS)
 _begun_texts: Callable[[Begun], tuple[str, ...]] = attrgetter(*BEGUN_TEXTS)
 _ended_texts: Callable[[Ended], tuple[str, ...]] = attrgetter(*ENDED_TEXTS)
 _attempt_texts: Callable[[AttemptRecord], tuple[str, ...]] = attrgetter(*ATTEMPT_TEXTS)
+
+
+def hiding(secrets: Iterable[str]) -> Callable[[bytes], bytes] | None:
+    """Takes exactly these out of bytes, also as JSON writes them; None when there is nothing to take out."""
+    known = {secret for secret in secrets if len(secret) >= LEAST and not secret.isdecimal()}
+    needles = {form for secret in known for form in (secret.encode("utf-8", "replace"), _in_json(secret))}
+    if not needles:
+        return None
+    longest_first = sorted(needles, key=len, reverse=True)
+
+    def hide(data: bytes) -> bytes:
+        for needle in longest_first:
+            if needle in data:
+                data = data.replace(needle, MARK)
+        return data
+
+    return hide
+
+
+def _in_json(secret: str) -> bytes:
+    return json.dumps(secret)[1:-1].encode()
 
 
 class Scrubber:
@@ -85,3 +113,11 @@ class Scrubber:
     def _content(self, content: Content) -> Content:
         layers = {name: getattr(content, name) for name in LAYERS}
         return structs.replace(content, **{name: self._redact(data) for name, data in layers.items() if data})
+
+
+def scrubber_of(headers: Mapping[str, str], query_key: str | None) -> Scrubber | None:
+    """For credentials that one request bore and that no rule would know by their form, such as a caller's own key."""
+    said = [*(headers[name] for name in KEY_HEADERS if name in headers), query_key or ""]
+    values = (value.rpartition(" ")[2].strip() for value in said)
+    hide = hiding(value for value in values if not value.startswith(OURS_BEGIN))
+    return Scrubber(hide) if hide else None

@@ -5,8 +5,10 @@ A request keeps the snapshot it started with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct, field
 
@@ -92,3 +94,22 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     auth_required: bool = True
     anonymous: bool = False
     """Requests without any key are served as the client `anonymous`."""
+
+
+_SECRET_HEADER = re.compile(r"key|token|secret|auth|cookie|password|credential", re.IGNORECASE)
+_LOOKS_RANDOM = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])(?!.*\d{4}-\d\d-\d\d)[A-Za-z0-9_+/=-]{16,}\Z")
+
+
+def secrets_of(snapshot: Snapshot) -> Iterator[str]:
+    """What must not be stored or told: keys, access tokens, passwords of proxies, and values of the operator's headers
+    that are called a secret or look like one. `2025-08-07` in a header's value is a version."""
+    for upstream in snapshot.upstreams.values():
+        yield from (credential.secret for credential in (*upstream.credentials, *upstream.tokens))
+        for name, value in upstream.headers.items():
+            if _SECRET_HEADER.search(name) or _LOOKS_RANDOM.match(value):
+                yield value.rpartition(" ")[2]
+    for pool in snapshot.pools.values():
+        for proxy in pool.proxies:
+            password = urlsplit(proxy.url).password
+            if password:
+                yield from (password, unquote(password))
