@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Iterable
 
@@ -21,6 +22,15 @@ def parse_address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def parse_networks(texts: Iterable[str]) -> list[Network]:
+    """Those of the texts that are addresses or networks."""
+    networks = []
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            networks.append(ipaddress.ip_network(text, strict=False))
+    return networks
 
 
 def is_within(text: str, networks: Iterable[Network]) -> bool:

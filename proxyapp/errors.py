@@ -14,6 +14,7 @@
       ResponseNotFound        404  no kept answer of that id for this client
       ThreadNotFound          404  no message thread of this client to go on with
       MethodNotAllowed        405
+      Conflict              409  it would contradict what is there (management)
       BodyTooSlow             408  a request body that stopped coming
       BodyTooLarge            413
       MediaTypeRefused        415  a compressed request body
@@ -136,6 +137,18 @@ class ThreadNotFound(GatewayError):
     """The message from which a Messages caller's thread goes on is none of its own that an upstream holds."""
 
     status, code = 404, "thread_not_found"
+
+
+class KeyNotFound(GatewayError):
+    """Management: no gateway key of that id."""
+
+    status, code = 404, "key_not_found"
+
+
+class Conflict(GatewayError):
+    """Management: the change contradicts what is there, such as a name that is taken."""
+
+    status, code = 409, "conflict"
 
 
 class MethodNotAllowed(GatewayError):

@@ -41,6 +41,9 @@ django.setup()
 hypothesis.settings.register_profile("dragoman", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("dragoman")
 
+# Each test client would go through all static files at its first request; looked up when asked for they cost nothing.
+settings.SERVESTATIC_AUTOREFRESH = True
+
 # Signing in costs half a second each with the real hasher, which is its purpose.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts import keys
 from accounts.admin.lines import LinesMixin
+from accounts.issuing import owner_of
 from accounts.models import ApiKey
 
 
@@ -39,7 +40,7 @@ class NewKeyForm(forms.ModelForm):
         problem = keys.problem_with(key) if key else ""
         if problem:
             raise ValidationError(problem)
-        if key and ApiKey.objects.filter(digest=keys.digest(key)).exists():
+        if key and owner_of(keys.digest(key)) is not None:
             raise ValidationError("This key is known already.")
         return key
 
@@ -97,9 +98,7 @@ class ApiKeyAdmin(LinesMixin, ModelAdmin):
 
     @display(description="state", label={"in force": "success", "revoked": "danger", "expired": "warning"})
     def state(self, key: ApiKey) -> str:
-        if not (key.enabled and key.client.enabled):
-            return "revoked"
-        return "expired" if key.is_expired else "in force"
+        return "in force" if key.state == "active" else key.state
 
     @admin.action(description="Revoke: refuse from now on", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.core.exceptions import ValidationError
 from django.db import models as db
 from django.utils import timezone
@@ -34,7 +36,7 @@ class ApiKey(WatchedModel):
         max_length=10,
         choices=Scope,
         default=Scope.INFERENCE,
-        help_text="An admin key is for management, which comes with a later version; it may do inference too.",
+        help_text="An admin key is for the management API and the metrics; it may do inference too.",
     )
     models = db.JSONField(
         default=list,
@@ -69,7 +71,21 @@ class ApiKey(WatchedModel):
             raise ValidationError(problem)
         self.digest = keys.digest(key)
         self.prefix = keys.shown_prefix(key)
+        self.previous_digest = self.previous_until = None
 
     @property
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
+    def state(self) -> str:
+        """active, expired, or revoked (also by way of its client)."""
+        if not (self.enabled and self.client.enabled):
+            return "revoked"
+        return "expired" if self.is_expired else "active"
+
+    @property
+    def overlap_until(self) -> datetime | None:
+        """Until when the key from before the last rotation is taken too; None when it is not."""
+        until = self.previous_until
+        return until if until is not None and until > timezone.now() else None

@@ -7,12 +7,15 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from accounts.models.names import validate_name
+
 
 def validate_patterns(value: Any) -> None:
     """A list of model names, each with at most one `*`."""
     if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
         raise ValidationError("Give a list of model names or patterns, such as claude-*.")
     for item in value:
+        validate_name(item)
         if item.count("*") > 1:
             raise ValidationError(f"{item!r} holds more than one *.")
 

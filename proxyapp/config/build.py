@@ -90,11 +90,10 @@ def _read(version: int) -> tuple[Snapshot, list[Finding]]:
 
 
 def known_keys(which: Q | None = None) -> dict[str, Key]:
-    """Keys in force by their digests: those of the rows that `which` chooses, else all. What a key was before it was
-    renewed ends with its overlap."""
-    rows = ApiKey.objects.filter(which or Q(), enabled=True, client__enabled=True)
+    """Keys by their digests, the revoked ones too: those of the rows that `which` chooses, else all. What a key was
+    before it was renewed ends with its overlap."""
     keys, before = {}, {}
-    for row in rows.select_related("client").order_by("id"):
+    for row in ApiKey.objects.filter(which or Q()).select_related("client").order_by("id"):
         keys[row.digest] = key = _key(row)
         if row.previous_digest and row.previous_until:
             until = row.previous_until.timestamp()
@@ -110,6 +109,7 @@ def _key(row: ApiKey) -> Key:
         client_id=client.pk,
         client=client.name,
         scope=row.scope,
+        revoked=not (row.enabled and client.enabled),
         expires=row.expires_at.timestamp() if row.expires_at else None,
         models=tuple(row.models),
         client_models=tuple(client.models),

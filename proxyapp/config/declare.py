@@ -16,7 +16,7 @@ from django.db import transaction
 from msgspec import Struct, to_builtins
 
 from accounts import keys
-from accounts.issuing import parse_time
+from accounts.issuing import owner_of, parse_time
 from accounts.models import ApiKey, Client
 from proxyapp.config.document import (
     ClientKeySpec,
@@ -264,6 +264,8 @@ def _client_key(run: Run, row: ApiKey, spec: ClientKeySpec, *, path: str, label:
     except ValueError as exc:
         run.problems.append(f"{path}.{exc}")
         return
+    if values.get("digest", "") == row.previous_digest:  # the file goes back to the key from before a rotation
+        row.previous_digest = row.previous_until = None
     if run.match(row, values, path=path, label=label) and made:
         run.made.append(MadeKey(row.client.name, row.name, made))
 
@@ -293,5 +295,5 @@ def _shape_of_key(row: ApiKey, spec: ClientKeySpec, values: dict[str, Any]) -> s
 
 
 def _taken(row: ApiKey, digest: str) -> str:
-    other = ApiKey.objects.filter(digest=digest).exclude(pk=row.pk).select_related("client").first()
-    return f"this key already belongs to {other}" if other else ""
+    other = owner_of(digest)
+    return f"this key already belongs to {other}" if other is not None and other.pk != row.pk else ""

@@ -75,10 +75,10 @@ def presented(headers: Mapping[str, str], query_key: str | None) -> dict[str, st
 
 def _known(snapshot: Snapshot, value: str, now: float | None) -> Key:
     key = snapshot.keys.get(digest(value))
-    if key is None:
+    if key is None or key.revoked:
         raise NotAuthenticated("The API key is not known here, or was revoked.")
     if key.expires is not None and key.expires <= (time.time() if now is None else now):
-        raise NotAuthenticated("The API key has expired.")
+        raise NotAuthenticated("The API key has expired, or was replaced by a new one.")
     return key
 
 

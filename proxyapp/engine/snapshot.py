@@ -68,6 +68,8 @@ class Key(Struct, frozen=True, kw_only=True):
     client: str
     scope: str = "inference"
     """inference | admin."""
+    revoked: bool = False
+    """Opens nothing, and is still the gateway's: it never passes for a caller's own upstream key."""
     expires: float | None = None
     """Unix seconds."""
     models: tuple[str, ...] = ()

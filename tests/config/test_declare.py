@@ -1,10 +1,13 @@
 """A document in the database: all or nothing, nothing the second time, and never a secret in what is told."""
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
+from accounts.issuing import rotate
 from accounts.keys import digest
 from accounts.models import ApiKey, Client
 from proxyapp.config.build import build_snapshot
@@ -364,3 +367,15 @@ def test_a_digest_that_cannot_be_is_refused(words, sentence):
     with pytest.raises(DeclarationError) as caught:
         apply(read(text, environ={}, directory=Path.cwd()))
     assert caught.value.problems == [f"clients[0].keys[0].{sentence}"]
+
+
+def test_a_file_puts_the_value_back_that_a_rotation_replaced():
+    text = "clients: [{name: alice, keys: [{name: laptop, value: sk-dg-of-the-file-0123456789}]}]"
+    applied(text)
+    row = ApiKey.objects.get(name="laptop")
+    rotate(row, timezone.now(), timedelta(days=1))
+    taken = "clients: [{name: bob, keys: [{name: k, value: sk-dg-of-the-file-0123456789}]}]"
+    assert "already belongs to alice/laptop" in str(refused(taken))
+    assert applied(text).changes == ["~ client alice key laptop: value (changed)"]
+    row.refresh_from_db()
+    assert (row.digest, row.previous_digest) == (digest("sk-dg-of-the-file-0123456789"), None)

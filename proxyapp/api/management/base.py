@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.core.exceptions import SuspiciousOperation
-from django.db import DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db import DatabaseError, DataError, IntegrityError
+from django.http import Http404, HttpResponse
 from django.http.request import RawPostDataException
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
@@ -19,12 +19,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from proxyapp.api.base import error_response
-from proxyapp.api.management.access import AdminKey, ConsoleSession, MayManage
+from proxyapp.api.management.access import NO_KEY, AdminKey, ConsoleSession, MayManage
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.registry import DIALECTS
 from proxyapp.engine.identity import new_request_id
 from proxyapp.errors import (
     BadRequest,
+    Conflict,
     Forbidden,
     GatewayError,
     InternalError,
@@ -95,28 +96,54 @@ class ManagementView(APIView):
         return told(error, self.request_id, self.allowed_methods)
 
 
+class NothingHere(ManagementView):
+    """The rest of a management path: 404 in the API's own shape, to those who may know."""
+
+    rights = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"), "")
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise no_path(request)
+
+
 def as_ours(exc: Exception, request: Request) -> GatewayError:
-    """A fault in a view as one of our errors."""
+    """A fault in a view as one of our errors; InternalError for what nobody expected."""
     if isinstance(exc, GatewayError):
         return exc
-    if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        return NotAuthenticated("Send a key of scope admin as `Authorization: Bearer …`, or sign in to the console.")
-    if isinstance(exc, exceptions.PermissionDenied):
-        return Forbidden(_denied(exc))
-    if isinstance(exc, exceptions.MethodNotAllowed):
-        return MethodNotAllowed(f"{request.method} is not offered at {request.path}.")
-    if isinstance(exc, SuspiciousOperation | RawPostDataException | exceptions.ParseError):
-        return BadRequest("The request cannot be read.")
-    if isinstance(exc, Http404):
-        return no_path(request._request)
-    if isinstance(exc, DatabaseError):
-        return StoreAway("The database cannot be reached; please try again.")
-    return InternalError("Internal error.")
+    return next((say(exc, request) for kinds, say in _SAID if isinstance(exc, kinds)), InternalError("Internal error."))
+
+
+_SAID: list[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any, Request], GatewayError]]] = [
+    (
+        (exceptions.NotAuthenticated, exceptions.AuthenticationFailed),
+        lambda exc, request: NotAuthenticated(NO_KEY),
+    ),
+    (exceptions.PermissionDenied, lambda exc, request: Forbidden(_denied(exc))),
+    (exceptions.MethodNotAllowed, lambda exc, request: _no_method(request)),
+    (
+        (SuspiciousOperation, RawPostDataException, exceptions.ParseError),
+        lambda exc, request: BadRequest("The request cannot be read."),
+    ),
+    (Http404, lambda exc, request: no_path(request)),
+    (IntegrityError, lambda exc, request: Conflict("Another change came first; look and try again.")),
+    (DataError, lambda exc, request: BadRequest("A value cannot be stored.")),
+    (DatabaseError, lambda exc, request: StoreAway("The database cannot be reached; please try again.")),
+]
+"""The first that fits."""
 
 
 def _denied(exc: exceptions.PermissionDenied) -> str:
     said = str(exc.detail)
     return said if said.startswith("CSRF") else "You are signed in, but may not do this."
+
+
+def _no_method(request: Request) -> MethodNotAllowed:
+    return MethodNotAllowed(f"{request.method} is not offered at {request.path}.")
+
+
+def no_path(request: Request) -> PathNotFound:
+    return PathNotFound(f"There is nothing at {request.method} {request.path}.")
 
 
 def told(error: GatewayError, request_id: str, methods: list[str]) -> HttpResponse:
@@ -127,7 +154,3 @@ def told(error: GatewayError, request_id: str, methods: list[str]) -> HttpRespon
     if isinstance(error, MethodNotAllowed):
         response["allow"] = ", ".join(methods)
     return response
-
-
-def no_path(request: HttpRequest) -> PathNotFound:
-    return PathNotFound(f"There is nothing at {request.method} {request.path}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -39,8 +41,9 @@ def ask(db):
     def send(method, path, body=None, key=None, browser=browser, **headers):
         if key is not None:
             headers = {"authorization": f"Bearer {key}", **headers}
-        more = {} if body is None else {"data": body}
-        return browser.generic(method, path, content_type="application/json", headers=headers, **more)
+        media_type = headers.pop("content-type", "application/json")
+        raw = json.dumps(body) if isinstance(body, dict) else body or b""
+        return browser.generic(method, path, raw, content_type=media_type, headers=headers)
 
     return send
 
