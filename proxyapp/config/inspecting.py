@@ -47,7 +47,6 @@ def _idle_of_upstream(upstream: UpstreamSpec) -> Iterator[tuple[str, Any, str]]:
 
 
 def _idle_of_model(model: ModelSpec) -> Iterator[tuple[str, Any, str]]:
-    yield "reasoning", model.reasoning != "auto", KEPT
     yield "prices", model.prices, KEPT
 
 

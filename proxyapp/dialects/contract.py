@@ -20,7 +20,7 @@ from proxyapp.ir.embeddings import EmbeddingRequest, EmbeddingResponse
 from proxyapp.ir.events import Event
 from proxyapp.ir.notes import Notes
 from proxyapp.ir.profile import Profile as Profile
-from proxyapp.ir.request import Request
+from proxyapp.ir.request import ReasoningSettings, Request
 from proxyapp.ir.response import Finish, Response
 from proxyapp.ir.usage import Usage
 
@@ -89,6 +89,9 @@ class UpstreamSide(Struct, kw_only=True):
     request, on the pass-through road `patch` does."""
     max_output: int | None = None
     """The operator's cap on output tokens; `patch` holds a pass-through body to it."""
+    level: ReasoningSettings | None = None
+    """The operator's reasoning level, in place of all that the caller said of thinking; None = as the caller says. On
+    the translation road the engine puts it into the request, on the pass-through road `patch` does."""
     lenient: bool = False
     """The model's switch: what would be refused is dropped with a Note instead."""
     account: str = ""
@@ -110,9 +113,10 @@ class UpstreamSide(Struct, kw_only=True):
     query: dict[str, str] = field(default_factory=dict)
     """Filled by render_request where a part of the request travels in the address (Coze's `conversation_id`)."""
 
-    def drop(self, path: str, sentence: str, *, dropped: bool = True) -> None:
-        """Loss policy `W`: say so and go on."""
-        self.notes.add(path, sentence, dropped=dropped)
+    def drop(self, path: str, sentence: str, *, dropped: bool = True, ours: bool = False) -> None:
+        """Loss policy `W`: say so and go on. `ours`: it is the operator's settings that could not be followed, or that
+        changed the request; of the caller's words nothing was lost for want of a counterpart."""
+        self.notes.add(path, sentence, dropped=dropped, ours=ours)
 
     def refuse(self, path: str, sentence: str) -> None:
         """Loss policy `E*`: raises Unsupported, or with the lenient switch drops the field with a Note."""

@@ -134,7 +134,8 @@ class Questions(Operation[Question]):
         found = self._counter_of(target)
         assert found is not None  # only targets with one are tried
         kind, dialect = kind_of(target), found[0].name
-        sending = sending_of(self._call, target, dialect, road.profile, passes=not road.translated)
+        passes, level = not road.translated, self._preparation.level
+        sending = sending_of(self._call, target, dialect, road.profile, passes=passes, level=level)
         headers = headers_for(target, credential, sending)
         return Outbound("POST", found[1], headers, enclosed(kind, target, sending, road.body))
 

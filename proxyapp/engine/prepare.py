@@ -22,10 +22,12 @@ from proxyapp.engine.roads import PassThrough, Road, Translation
 from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.snapshot import Model
 from proxyapp.errors import BodyUnreadable, GatewayError, NoHealthyUpstream, UpstreamBroken, UpstreamFault
+from proxyapp.ir import levels
 from proxyapp.ir.notes import Notes
 from proxyapp.ir.parts import Text
 from proxyapp.ir.profile import Profile
 from proxyapp.ir.request import Request
+from proxyapp.upstreams.betas import under_level
 from proxyapp.upstreams.contract import Credential, Kind, Outbound, Sending, enclosing
 from proxyapp.upstreams.registry import KINDS
 
@@ -33,7 +35,8 @@ USER_AGENT = "dragoman"
 COMPARING = ("claude-cli/",)
 """Callers that compare the model's name in an answer with the one they asked for, and leave thinking out of the next
 request when the two differ. All others get the answer's bytes as they are."""
-PASSED_ON = ("anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key")
+MESSAGES, BETAS = "anthropic-messages", "anthropic-beta"
+PASSED_ON = ("anthropic-version", BETAS, "openai-beta", "idempotency-key")
 """The caller's request headers that reach an upstream of the same dialect. Nothing else does."""
 CONVERSATION = ("x-session-id", "x-claude-code-session-id", "x-assistant-message-id", "x-factory-client")
 """The caller's words for the conversation, whatever the dialect; few kinds have a place for them."""
@@ -73,6 +76,11 @@ class Preparation:
         self._parsed: Request | None = None
         self._unread = Notes()
         """What the caller's dialect could not put into words of the IR; told again with every attempt."""
+
+    @property
+    def level(self) -> str:
+        """The operator's reasoning level."""
+        return self._model.reasoning
 
     async def choose(self, plan: Plan) -> Plan:
         """The plan with the accounts first to whom this conversation's thread or reasoning belongs. Raises
@@ -154,8 +162,13 @@ class Preparation:
         return Translation(client, upstream, request, self._max_event_bytes, learned_from)
 
     def request_for(self, target: Target, side: UpstreamSide) -> Request:
-        """The request as this target gets it: with the operator's prompt, what was recalled, and media's bytes."""
-        request = self.recollection.enrich(with_prompt(self.request(), side.system_prompt), side)
+        """The request as this target gets it: with the operator's prompt and level, what was recalled, and media's
+        bytes."""
+        request = with_prompt(self.request(), side.system_prompt)
+        if side.level is not None:
+            side.drop(request.word("reasoning"), levels.sentence(side.level), ours=True)
+            request = levels.under(request, side.level)
+        request = self.recollection.enrich(request, side)
         return self._media.applied(request, self._needs(target))
 
     def factor(self, target: Target) -> float:
@@ -166,7 +179,8 @@ class Preparation:
         """The HTTP request. The operator's own headers win over the kind's."""
         kind, dialect = kind_of(target), self._dialect_of(target).name
         profile = self._side.profile if self._side is not None else profile_of(kind, target, self._model)
-        sending = sending_of(self._call, target, dialect, profile, stream=stream, passes=not road.translated)
+        passes, level = not road.translated, self.level
+        sending = sending_of(self._call, target, dialect, profile, stream=stream, passes=passes, level=level)
         headers = headers_for(target, credential, sending, accept="text/event-stream" if stream else "application/json")
         url = kind.url(target.upstream, target.model, dialect=dialect, stream=stream)
         if road.query:
@@ -218,6 +232,7 @@ class Preparation:
             sealer=self._sealer,
             system_prompt=system_prompt(target, self._model),
             max_output=self._model.max_output_tokens,
+            level=levels.settings_of(self._model.reasoning),
             lenient=self._model.lenient,
             account=account_of(target, credential),
             model=target.model,
@@ -231,16 +246,27 @@ class Preparation:
 
 
 def sending_of(
-    call: Call, target: Target, dialect: str, profile: Profile, *, stream: bool = False, passes: bool
+    call: Call,
+    target: Target,
+    dialect: str,
+    profile: Profile,
+    *,
+    stream: bool = False,
+    passes: bool,
+    level: str = levels.AUTO,
 ) -> Sending:
     """What a kind is told of a request. `passes`: the caller's body goes out in its own dialect."""
     names = (*PASSED_ON, *CONVERSATION) if passes else CONVERSATION
+    caller = {name: call.headers[name] for name in names if name in call.headers}
+    if level != levels.AUTO and dialect == MESSAGES:
+        betas = under_level(caller.pop(BETAS, ""), level, profile)
+        caller |= {BETAS: betas} if betas else {}
     return Sending(
         dialect=dialect,
         model=target.model,
         profile=profile,
         stream=stream,
-        caller={name: call.headers[name] for name in names if name in call.headers},
+        caller=caller,
         request_id=call.request_id,
     )
 

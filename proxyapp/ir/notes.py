@@ -17,6 +17,8 @@ class Note(Struct, frozen=True):
     """Why, for a person."""
     dropped: bool = True
     """False: the field was sent in a weaker or changed form."""
+    ours: bool = False
+    """The operator's own settings changed it: for the history alone, since the upstream could have taken it."""
 
 
 class Notes(Struct):
@@ -24,10 +26,10 @@ class Notes(Struct):
 
     items: list[Note] = field(default_factory=list)
 
-    def add(self, path: str, sentence: str, *, dropped: bool = True) -> None:
+    def add(self, path: str, sentence: str, *, dropped: bool = True, ours: bool = False) -> None:
         if len(self.items) > MOST:
             return
-        note = Note(path, sentence, dropped)
+        note = Note(path, sentence, dropped and not ours, ours)
         if note in self.items:
             return
         if len(self.items) == MOST:
@@ -36,4 +38,4 @@ class Notes(Struct):
 
     def header(self) -> str:
         """The value of `x-dragoman-dropped`: field paths, each once, in order; empty when nothing was lost."""
-        return ",".join(dict.fromkeys(note.path for note in self.items))
+        return ",".join(dict.fromkeys(note.path for note in self.items if not note.ours))

@@ -25,6 +25,8 @@ class Profile(Struct, kw_only=True, frozen=True):
     thinking: str = "none"
     """`none`, `budget` (a number of tokens), `adaptive` (adaptive + effort), `both` of these, or `level` (Gemini 3)."""
     thinking_can_be_off: bool = True
+    thinks_unasked: bool = True
+    """False: it does not think unless it is told to, so that leaving the settings out is the plainest way of `off`."""
     least_budget: int = 0
     """Gemini: the smallest thinking budget that is not off."""
     most_budget: int | None = None

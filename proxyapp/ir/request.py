@@ -86,6 +86,8 @@ class ReasoningSettings(Struct, kw_only=True):
     """Does the caller want to see the thinking: None = not said."""
     display: str | None = None
     """Anthropic's own word (`summarized`, `omitted`, ...), kept as said."""
+    by_operator: bool = False
+    """A level that the operator has set (`ir.levels`): `effort` is its word, and `budget` what that means in tokens."""
 
 
 class Request(Struct, kw_only=True):

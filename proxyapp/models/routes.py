@@ -86,7 +86,7 @@ class ModelConfig(WatchedModel):
         max_length=8,
         choices=Reasoning,
         default=Reasoning.AUTO,
-        help_text="How much the model thinks before it answers. Other than auto: kept, not in force in this version.",
+        help_text="How much the model thinks before it answers. Other than auto: whatever its callers ask for.",
     )
     system_prompt = models.TextField(blank=True, default="", help_text="Put before the caller's own system prompt.")
     max_output_tokens = models.PositiveIntegerField(

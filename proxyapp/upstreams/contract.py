@@ -125,7 +125,8 @@ class Sending(Struct, frozen=True, kw_only=True):
     """The answer is asked for as a stream."""
     caller: Mapping[str, str] = field(default_factory=dict)
     """The caller's headers that may be passed on, lower case: those that belong to a dialect only where the body goes
-    out in it as it came, those that name the conversation always. See `engine.prepare`."""
+    out in it as it came, those that name the conversation always. `anthropic-beta` as the operator's reasoning level
+    has it. See `engine.prepare`."""
     request_id: str = ""
     """Ours. Ids that must be the same in every attempt can be derived from it."""
 

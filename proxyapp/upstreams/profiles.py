@@ -38,10 +38,12 @@ def _claude(
     efforts: tuple[str, ...] = ("low", "medium", "high"),
     max_input: int | None = 200_000,
 ) -> Profile:
+    """Of a generation that thinks only when it is told to."""
     return Profile(
         max_input=max_input,
         max_output=max_output,
         thinking=thinking,
+        thinks_unasked=False,
         sampling=sampling,
         temperature_and_top_p=both_sampling,
         structured_output=structured,
@@ -65,7 +67,9 @@ CLAUDE: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
         (r"claude-3-7", _claude(64_000, "budget", structured=False)),
         (r"claude-(sonnet|opus|haiku)-4[-.]5", _BUDGET_45),
         (r"claude-opus-4[-.]1", _claude(32_000, "budget", both_sampling=False)),
-        (r"claude-opus-4[-.][78]", _CLAUDE),
+        (r"claude-opus-4[-.][78]", msgspec.structs.replace(_CLAUDE, thinks_unasked=False)),
+        # They refuse `disabled`: reference/upstreams.md 5.3.8, and Bedrock's page on adaptive thinking.
+        (r"claude-(fable|mythos)|claude-opus-5[-.][5-9]", msgspec.structs.replace(_CLAUDE, thinking_can_be_off=False)),
         (r"claude-(sonnet|opus)-4[-.]6", _claude(128_000, "both", prefill=False, efforts=_EFFORTS_46, max_input=None)),
         (r"claude-opus-4(?![-.]?\d?[-.]?[1-9]\b)", _claude(32_000, "budget", structured=False)),
         (r"claude-sonnet-4(?![-.]?\d?[-.]?[1-9]\b)", _claude(64_000, "budget", structured=False)),
@@ -100,6 +104,24 @@ def _openai(**changes: Any) -> Profile:
 
 
 _ALL_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_O_EFFORTS = ("low", "medium", "high")
+_GPT_5: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"gpt-?5-pro", ("high",)),
+    (r"gpt-?5[.-]?[2-5]-pro", ("medium", "high", "xhigh")),
+    (r"gpt-?5[.-]?1-codex-max", (*_O_EFFORTS, "xhigh")),
+    (r"gpt-?5(?![.\d])-codex", _O_EFFORTS),
+    (r"gpt-?5[.-]?1(?!\d)", ("none", *_O_EFFORTS)),
+    (r"gpt-?5[.-]?[2-5](?!\d)", ("none", *_O_EFFORTS, "xhigh")),
+    (r"gpt-?5(?![.\d])", ("minimal", *_O_EFFORTS)),
+)
+"""The words that each of OpenAI's models takes; others are a 400 (`unsupported_value`). Source: the descriptions of
+`reasoning_effort` in OpenAI's and Microsoft's SDKs; openai-agents-python#2089."""
+
+
+def _thinker(efforts: tuple[str, ...]) -> Profile:
+    return _openai(reasoning_effort=True, sampling=False, efforts=efforts)
+
+
 OPENAI: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
     (re.compile(pattern), profile)
     for pattern, profile in (
@@ -110,7 +132,8 @@ OPENAI: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
         (r"^(ft:)?(chatgpt-)?gpt-4(?!\.|o|\d)", _openai(structured_output=False, custom_tools=False)),
         (r"^(ft:)?(chatgpt-)?gpt-4", _openai(custom_tools=False)),
         (r"^o\d", _openai(reasoning_effort=True, sampling=False, efforts=("low", "medium", "high"))),
-        (r"^gpt-(5\.[1-5]|5(?!\.))", _openai(reasoning_effort=True, sampling=False, efforts=_ALL_EFFORTS[:6])),
+        (r"^gpt-5-chat", _openai(custom_tools=False)),
+        *((f"^{pattern}", _thinker(efforts)) for pattern, efforts in _GPT_5),
         (
             r"^gpt-([6-9]|5\.[6-9])",
             _openai(reasoning_effort=True, sampling=False, efforts=_ALL_EFFORTS, cache_points=True),
@@ -133,10 +156,7 @@ AZURE: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
         (r"gpt-?4(?![.o\d])", _azure(structured_output=False, custom_tools=False)),
         (r"gpt-?4", _azure(custom_tools=False)),
         (r"(?<![a-z0-9])o\d", _azure(reasoning_effort=True, sampling=False, efforts=("low", "medium", "high"))),
-        (
-            r"gpt-?(5[.-]?[1-5](?!\d)|5(?![.\d]))",
-            _azure(reasoning_effort=True, sampling=False, efforts=_ALL_EFFORTS[:6]),
-        ),
+        *((pattern, _azure(reasoning_effort=True, sampling=False, efforts=efforts)) for pattern, efforts in _GPT_5),
         (r"gpt-?([6-9]|5\.[6-9])", _azure(reasoning_effort=True, sampling=False, efforts=_ALL_EFFORTS)),
     )
 )
@@ -151,11 +171,15 @@ COMPATIBLE: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
             r"deepseek-reasoner|deepseek-r1",
             Profile(reasoning_effort=False, structured_output=False, think_tags=True),
         ),
-        (r"deepseek", Profile(reasoning_back="tool_turns", structured_output=False, think_tags=True)),
+        (
+            r"deepseek",
+            Profile(reasoning_back="tool_turns", structured_output=False, think_tags=True, thinks_unasked=False),
+        ),
     )
 )
-COMPATIBLE_DEFAULT = Profile(top_k=True, think_tags=True)
-"""For servers that nobody knows; see `servers` for the others."""
+COMPATIBLE_DEFAULT = Profile(top_k=True, think_tags=True, thinks_unasked=False)
+"""For servers that nobody knows; see `servers` for the others. Whether a model there thinks is not known either: the
+operator's `off` leaves the settings out, since a least effort could begin what was to end."""
 
 
 _GEMINI = Profile(

@@ -306,8 +306,7 @@ def test_what_has_no_effect_yet_is_kept_and_said():
     """
     result = applied(text)
     paths = [warning.partition(":")[0] for warning in result.warnings]
-    assert paths == ["upstreams[0].api_version", "models[0].reasoning", "models[0].prices", "clients[0].limits.tpm",
-                     "clients[0].budget"]  # fmt: skip
+    assert paths == ["upstreams[0].api_version", "models[0].prices", "clients[0].limits.tpm", "clients[0].budget"]
     assert ModelConfig.objects.get().prices == {"input": 3.0, "output": 15.0}
     client = Client.objects.get()
     assert (client.tpm, client.budget_usd, client.budget_per) == (1000, Decimal("20.5"), "week")

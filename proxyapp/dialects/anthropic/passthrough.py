@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from proxyapp.dialects import jsonio
-from proxyapp.dialects.anthropic import errors, finish, usage
+from proxyapp.dialects.anthropic import errors, finish, leveling, usage
 from proxyapp.dialects.anthropic.tables import FAMILY, LEAST_BUDGET
 from proxyapp.dialects.contract import Body, Glimpse, UpstreamSide
 from proxyapp.dialects.signatures import PREFIX, is_sealed
@@ -33,10 +33,13 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     every other value keeps its bytes."""
     top = dict(body.top)
     top["model"] = Raw(jsonio.encode(model))
+    display = leveling.take_away(top) if side.level is not None else None
     if _SEALED in body.raw and "messages" in top:
         _unseal(top, side)
     if side.max_output is not None:
         _cap(top, side)
+    if side.level is not None:
+        leveling.put(top, side, side.level, display)
     if side.system_prompt:
         top["system"] = _with_prompt(top.get("system"), side.system_prompt)
     return jsonio.encode(top)

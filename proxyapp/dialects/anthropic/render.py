@@ -34,11 +34,13 @@ def render_request(request: Request, side: UpstreamSide) -> Body:
     choice = _settle_forced_choice(request, side, plan, choice)
     messages = turns.Conversation(request, side, Renderer(side, names, own=own)).build()
     _settle_missing_thinking(request, side, plan, messages)
+    _settle_begun_answer(request, side, plan, messages)
     turns.finish_prefill(messages, side, allowed=side.profile.prefill and not plan.is_on)
     if not tools and not own and _uses_tools(messages):
         tools, choice = [dict(PLACEHOLDER)], {"type": "none"}
 
     system = _system(request)
+    limit = thinking.raised(plan, side, limit, request.word("max_tokens"))
     body: Body = {"model": side.model, "max_tokens": limit, "system": system, "messages": messages}
     body |= {key: value for key, value in (("tools", tools), ("tool_choice", choice)) if value}
     if plan.thinking is not None:
@@ -94,6 +96,13 @@ def _settle_missing_thinking(request: Request, side: UpstreamSide, plan: thinkin
     """6.3: a tool loop whose thinking cannot be sent back must go on without thinking (corner case 187)."""
     if plan.has_budget and turns.lacks_thinking(messages):
         why = "Thinking was switched off: the thinking before the last tool calls cannot be sent back."
+        thinking.switch_off(plan, side, request.word("reasoning"), why)
+
+
+def _settle_begun_answer(request: Request, side: UpstreamSide, plan: thinking.Plan, messages: list[Body]) -> None:
+    """A caller that began the answer, and did not ask for thinking, gets its answer: the operator's level gives way."""
+    if side.level is not None and plan.has_budget and side.profile.prefill and turns.is_begun(messages):
+        why = "Thinking was switched off, since the answer was begun by the caller."
         thinking.switch_off(plan, side, request.word("reasoning"), why)
 
 

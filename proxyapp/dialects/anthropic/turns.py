@@ -263,6 +263,12 @@ def lacks_thinking(messages: list[Message]) -> bool:
     return last["content"][0]["type"] not in ("thinking", "redacted_thinking")
 
 
+def is_begun(messages: list[Message]) -> bool:
+    """Does the conversation end in the middle of the assistant's words?"""
+    last = messages[-1]
+    return last["role"] == "assistant" and bool(last["content"][-1]["type"] == "text")
+
+
 def finish_prefill(messages: list[Message], side: UpstreamSide, *, allowed: bool) -> None:
     """A conversation that ends with the assistant: kept as a prefill where allowed, else the user says to go on.
 

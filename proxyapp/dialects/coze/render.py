@@ -79,7 +79,8 @@ def _note_settings(request: Request, side: UpstreamSide) -> None:
         if getattr(request, field) not in (None, [], {}):
             side.drop(request.word(word), "The bot's own configuration settles this.")
     if request.reasoning is not None and request.reasoning.mode != "off":
-        side.drop(request.word("reasoning"), "Whether a bot thinks is settled in its own configuration.")
+        sentence = "Whether a bot thinks is settled in its own configuration."
+        side.drop(request.word("reasoning"), sentence, ours=request.reasoning.by_operator)
     if request.service_tier not in _PLAIN_TIERS:
         side.drop("service_tier", "The upstream has no service tiers.")
     if request.store:

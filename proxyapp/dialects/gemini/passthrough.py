@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import Body, Glimpse, UpstreamSide
-from proxyapp.dialects.gemini import errors, fields, finish, proving, usage
+from proxyapp.dialects.gemini import errors, fields, finish, leveling, proving, usage
 from proxyapp.dialects.gemini.tables import FAMILY
 from proxyapp.dialects.gemini.turns import put_sentinels
 from proxyapp.dialects.sse import Frame
@@ -35,6 +35,8 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
         top["contents"] = _unsealed(top["contents"], side)
     if side.max_output is not None:
         _cap(top, side, side.max_output)
+    if side.level is not None:
+        leveling.put(top, side, side.level)
     if side.system_prompt:
         key = _key(top, "systemInstruction")
         top[key] = _with_prompt(top.get(key), side.system_prompt)

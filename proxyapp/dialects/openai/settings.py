@@ -9,6 +9,9 @@ import hashlib
 import re
 from typing import Any
 
+from msgspec import Raw
+
+from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.dialects.openai.schemas import satisfies_strict
 from proxyapp.dialects.openai.tables import EFFORT_OF_BUDGET, EFFORTS
@@ -21,13 +24,9 @@ _END_USER_LIMIT = 64
 def effort(request: Request, side: UpstreamSide) -> str | None:
     """The effort word to send; None = leave it to the model."""
     wanted = request.reasoning
-    if wanted is None:
+    if wanted is None or not _can_be_told(wanted, request, side):
         return None
-    path = request.word("reasoning")
-    if not side.profile.reasoning_effort:
-        if wanted.mode != "off":
-            side.drop(path, "The model takes no reasoning settings.")
-        return None
+    path, ours = request.word("reasoning"), wanted.by_operator
     if wanted.mode == "between_tools":
         side.drop(path, "This upstream cannot be told when to think.")
     word = _effort_word(wanted)
@@ -35,11 +34,20 @@ def effort(request: Request, side: UpstreamSide) -> str | None:
         return None
     fitted = fit_effort(word, side.profile.efforts)
     if fitted is None:
-        side.drop(path, "The model cannot be told how much to think.")
+        side.drop(path, "The model cannot be told how much to think.", ours=ours)
         return None
     if fitted != word and (word, fitted) != ("minimal", "low"):
-        side.drop(path, f"Effort '{word}' was sent as '{fitted}', the nearest the model takes.", dropped=False)
+        sentence = f"Effort '{word}' was sent as '{fitted}', the nearest the model takes."
+        side.drop(path, sentence, dropped=False, ours=ours)
     return fitted
+
+
+def _can_be_told(wanted: ReasoningSettings, request: Request, side: UpstreamSide) -> bool:
+    if side.profile.reasoning_effort:
+        return not (wanted.by_operator and wanted.mode == "off") or side.profile.thinks_unasked
+    if wanted.mode != "off":
+        side.drop(request.word("reasoning"), "The model takes no reasoning settings.", ours=wanted.by_operator)
+    return False
 
 
 def _effort_word(wanted: ReasoningSettings) -> str | None:
@@ -61,6 +69,17 @@ def fit_effort(word: str, taken: tuple[str, ...]) -> str | None:
     known = [(index, each) for index, each in known if each != "none"]
     lower = [each for index, each in known if index < place]
     return lower[-1] if lower else known[0][1] if known else None
+
+
+def drop_sampling(top: dict[str, Raw], side: UpstreamSide) -> None:
+    """Takes sampling settings out of a caller's own body, in place, for a model that refuses them while it thinks: its
+    caller did not know that the operator would have it think."""
+    if side.profile.sampling:
+        return
+    for name in ("temperature", "top_p"):
+        if name in top and jsonio.decode(top[name]) not in (None, 1):
+            del top[name]
+            side.drop(name, "Not taken while the model thinks, as the operator has set it to.")
 
 
 def end_user(request: Request, side: UpstreamSide, *, own: bool) -> dict[str, str]:

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import Body, Glimpse, UpstreamSide
 from proxyapp.dialects.openai.fields import as_text
-from proxyapp.dialects.openai_chat import details
+from proxyapp.dialects.openai_chat import details, leveling
 from proxyapp.dialects.openai_chat.errors import ERRORS
 from proxyapp.dialects.openai_chat.fitting import (
     choice_may_need_fitting,
@@ -48,6 +48,8 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     top = _patch_limit(top, side.profile.max_tokens_field)
     if side.max_output is not None:
         _cap(top, side)
+    if side.level is not None:
+        leveling.put(top, side, side.level)
     if side.system_prompt and "messages" in top:
         top["messages"] = _with_prompt(top["messages"], side.system_prompt)
     if "messages" in top and _MARK in bytes(top["messages"]):

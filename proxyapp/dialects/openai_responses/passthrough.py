@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import Body, ClientSide, Glimpse, UpstreamSide
 from proxyapp.dialects.openai.fields import as_text
-from proxyapp.dialects.openai_responses import history
+from proxyapp.dialects.openai_responses import history, leveling
 from proxyapp.dialects.openai_responses.encode import ResponsesEncoder
 from proxyapp.dialects.openai_responses.errors import ERRORS, failure
 from proxyapp.dialects.openai_responses.finish import finish_of
@@ -32,6 +32,8 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     top["model"] = Raw(jsonio.encode(model))
     if side.max_output is not None:
         _cap(top, side)
+    if side.level is not None:
+        leveling.put(top, side, side.level)
     if side.system_prompt:
         top["instructions"] = _with_prompt(top.get("instructions"), side.system_prompt)
     if "input" in top:

@@ -27,7 +27,7 @@ def render_settings(request: Request, side: UpstreamSide) -> Fields:
     return {
         **_limits(request, side),
         **_sampling(request, side),
-        **_reasoning(request, side),
+        **render_reasoning(request, side),
         **_include(request, side),
         **end_user(request, side, own=request.client_dialect == NAME),
         **_openai_only(request, side),
@@ -80,13 +80,15 @@ def _sampling(request: Request, side: UpstreamSide) -> Fields:
     return fields
 
 
-def _reasoning(request: Request, side: UpstreamSide) -> Fields:
-    """Effort, and a summary where the caller wants to see thinking: none is given unasked (6.2, more rules 2)."""
+def render_reasoning(request: Request, side: UpstreamSide) -> Fields:
+    """Effort, and a summary where the caller wants to see thinking: none is given unasked (6.2, more rules 2). The
+    operator's levels ask for one as well (reference/upstreams.md 1.6)."""
     wanted, word = request.reasoning, effort(request, side)
     if wanted is None or not side.profile.reasoning_effort:
         return {}
     spec: Fields = {} if word is None else {"effort": word}
-    shows = wanted.show or (wanted.show is None and wanted.mode in ("adaptive", "budget", "between_tools"))
+    asks = wanted.mode in ("adaptive", "budget", "between_tools") or wanted.by_operator
+    shows = wanted.show or (wanted.show is None and asks)
     if shows and wanted.mode != "off":
         spec["summary"] = "auto"
     return {"reasoning": spec} if spec else {}

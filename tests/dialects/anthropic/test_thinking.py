@@ -128,7 +128,13 @@ def test_models_that_do_not_think_are_not_asked_to(upstream: Upstream) -> None:
 
 @pytest.mark.parametrize("form", ["budget", "adaptive", "both"])
 @pytest.mark.parametrize(
-    "settings", [{"mode": "off"}, {"mode": "effort", "effort": "none"}, {"mode": "budget", "budget": 0}]
+    "settings",
+    [
+        {"mode": "off"},
+        {"mode": "off", "effort": "none"},
+        {"mode": "effort", "effort": "none"},
+        {"mode": "budget", "budget": 0},
+    ],
 )
 def test_off_is_said_in_the_wires_own_word(upstream: Upstream, form: str, settings: dict[str, Any]) -> None:
     side = upstream(thinking=form)
