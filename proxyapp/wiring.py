@@ -31,6 +31,7 @@ from proxyapp.engine.memory import Memory
 from proxyapp.engine.settings import EngineSettings
 from proxyapp.engine.snapshot import Credential, Snapshot, secrets_of
 from proxyapp.engine.transport import Transport
+from proxyapp.health.desk import HealthDesk
 from proxyapp.history.calibration import Calibrator
 from proxyapp.history.redaction import redact
 from proxyapp.history.writer import Writer
@@ -47,6 +48,7 @@ class Worker(Struct):
     journal: Journal
     writer: Writer
     desk: Desk
+    health: HealthDesk
     calibrator: Calibrator
     meter: Meter
     started: float
@@ -167,12 +169,14 @@ def _build() -> Worker:
 
     watcher = Watcher(put_in_force)
     watcher.start(initial=True)
+    health = HealthDesk(engine.health)
+    health.start()
     writer = Writer(directory, journal)
     writer.start()
     calibrator = Calibrator(put_factors)
     calibrator.start()
     meter = Meter(metrics_directory())
-    worker = Worker(os.getpid(), engine, watcher, journal, writer, desk, calibrator, meter, time.time())
+    worker = Worker(os.getpid(), engine, watcher, journal, writer, desk, health, calibrator, meter, time.time())
     meter.start(worker)
     return worker
 
@@ -200,6 +204,7 @@ def _engine_settings() -> EngineSettings:
 
 def _stop_threads(worker: Worker) -> None:
     worker.watcher.stop()
+    worker.health.stop()
     worker.desk.close()
     worker.calibrator.stop()
     worker.journal.close()

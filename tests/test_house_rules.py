@@ -39,6 +39,7 @@ NEVER = {
     "proxyapp.history": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
     "proxyapp.metrics": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
     "proxyapp.conversations": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
+    "proxyapp.health": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
     "proxyapp.api": ("proxyapp.admin", "proxyapp.console"),
     "proxyapp.admin": ("proxyapp.api", "proxyapp.console"),
 }

@@ -27,6 +27,7 @@ PAUSES: Mapping[Reason, tuple[float, float]] = {
     Reason.LIMITED: (10.0, 600.0),
 }
 """Seconds that a credential is out for the first time, and at most: each failure in a row doubles them."""
+_LONGEST_SCOPE = 200
 _SENTENCES: Mapping[Reason, str] = {
     Reason.REFUSED: "The upstream does not know this credential (any more).",
     Reason.UNPAID: "Its account has no credit or quota left.",
@@ -42,7 +43,8 @@ def is_ours(credential: Credential | None) -> bool:
 
 def scope_of(target: Target, operation: str) -> str:
     """What a limit that was reached there belongs to: upstreams count by model, and some operations apart."""
-    return f"{target.model} ({operation})" if operation else target.model
+    scope = f"{target.model} ({operation})" if operation else target.model
+    return scope if scope.isprintable() and len(scope) <= _LONGEST_SCOPE else _plain(scope)
 
 
 def in_order(target: Target, health: Health, operation: str = "") -> list[Credential | None]:
@@ -71,13 +73,18 @@ def usable_first(plan: Plan, health: Health, operation: str = "") -> Plan:
     return structs.replace(plan, targets=tuple(targets))
 
 
+def _plain(scope: str) -> str:
+    """Names behind a wildcard are the callers' to invent; databases do not take everything."""
+    return "".join(char if char.isprintable() else "?" for char in scope[:_LONGEST_SCOPE])
+
+
 class Trial:
     """One attempt with one credential: what it tells of its health. Of a caller's own, nothing is kept."""
 
     def __init__(self, credential: Credential | None, target: Target, operation: str, health: Health) -> None:
         self._credential = credential
         self._subject = credential.subject if credential is not None else ""
-        self._model = target.model
+        self._model = scope_of(target, "")
         self._scope = scope_of(target, operation)
         self._health = health
         self._headers: Mapping[str, str] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
 
@@ -100,7 +101,8 @@ class Health:
         self._marks: Mapping[str, str] = {}
         self._renewed: set[str] = set()
         """Subjects that were refused and have got a new value since, which has not been proven yet."""
-        self._changes: dict[Place, State] = {}
+        self._changes: deque[State] = deque(maxlen=_UNTOLD)
+        """Untold news, the oldest first. Filled from one thread and emptied from another."""
         self._used: set[str] = set()
 
     # --- asking
@@ -254,15 +256,16 @@ class Health:
     # --- sharing
 
     def changes(self) -> list[State]:
-        """What this worker has learned since it was last asked."""
-        taken, self._changes = self._changes, {}
-        return list(taken.values())
+        """What this worker has learned since it was last asked, the latest of each place."""
+        latest: dict[Place, State] = {}
+        while self._changes:
+            state = self._changes.popleft()
+            latest[state.place] = state
+        return list(latest.values())
 
     def give_back(self, changes: Iterable[State]) -> None:
         """They could not be shared, and are to be told again."""
-        for state in changes:
-            if len(self._changes) < _UNTOLD:
-                self._changes.setdefault(state.place, state)
+        self._changes.extendleft(list(changes)[: _UNTOLD - len(self._changes)])
 
     def used(self) -> dict[str, Use]:
         """The subjects that were used since it was last asked."""
@@ -307,14 +310,14 @@ class Health:
     def _close(self, state: State) -> None:
         self._drop(state.place)
         now = self.clock()
-        self._changes[state.place] = State(subject=state.subject, scope=state.scope, since=now, failures=0, changed=now)
+        self._changes.append(State(subject=state.subject, scope=state.scope, since=now, failures=0, changed=now))
 
     def _drop(self, place: Place) -> None:
         self._states.pop(place, None)
         self._probed.pop(place, None)
 
     def _note(self, state: State) -> None:
-        self._changes[state.place] = state
+        self._changes.append(state)
         self._keep(state)
 
     def _keep(self, state: State) -> None:

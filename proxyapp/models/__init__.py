@@ -3,7 +3,7 @@
 from proxyapp.models.config import ConfigVersion
 from proxyapp.models.conversations import RememberedProof, StoredItem, StoredResponse
 from proxyapp.models.environment import AppliedEnvironment
-from proxyapp.models.health import HealthState
+from proxyapp.models.health import HealthState, HealthVersion
 from proxyapp.models.history import RequestAttempt, RequestContent, RequestLog
 from proxyapp.models.proxies import Proxy, ProxyPool
 from proxyapp.models.routes import ModelConfig, Route
@@ -14,6 +14,7 @@ __all__ = [
     "AppliedEnvironment",
     "ConfigVersion",
     "HealthState",
+    "HealthVersion",
     "ModelConfig",
     "OAuthToken",
     "Proxy",

@@ -1,0 +1,1 @@
+"""What is out, shared: among workers, over restarts, and with the console."""
