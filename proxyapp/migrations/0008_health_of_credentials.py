@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('proxyapp', '0006_applied_environment'),
+        ('proxyapp', '0007_reasoning_in_force'),
     ]
 
     operations = [
