@@ -4,9 +4,14 @@ import io
 import json
 
 import pytest
+import yaml
 from django.core.management import CommandError
 
-from proxyapp.models import ModelConfig, Proxy, ProxyPool, Upstream
+from accounts.keys import digest
+from accounts.models import ApiKey
+from proxyapp.models import ModelConfig, Proxy, ProxyPool, Upstream, UpstreamKey
+from tests.config.importing.test_litellm import WHOLE
+from tests.config.importing.test_oneapi import CHANNELS
 
 pytestmark = pytest.mark.django_db
 
@@ -20,6 +25,13 @@ DROID2API = {
     "models": [{"id": "glm-4.6", "type": "anthropic", "reasoning": "auto"}],
     "model_redirects": {"claude-sonnet-4-5": "glm-4.6"},
 }
+
+
+LITELLM = yaml.safe_dump(WHOLE)
+
+
+def identified(key):
+    return ApiKey.objects.get(digest=digest(key))
 
 
 def write(tmp_path, raw, name="config.json"):
@@ -103,6 +115,30 @@ def test_what_may_not_be_named_so_here_is_left_out_alone(run, tmp_path):
     out, err = run("import_config", write(tmp_path, {**DROID2API, "models": models}))
     assert "left out: model two*of*them: 'two*of*them' holds more than one *." in err
     assert "+ model glm-4.6" in out
+
+
+def test_a_file_of_litellm_is_applied_whole(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-environment")
+    monkeypatch.setenv("TEAM", "blue")
+    file = write(tmp_path, LITELLM, "config.yaml")
+    out, err = run("import_config", file)
+    assert "+ upstream openai key OPENAI_API_KEY" in out
+    assert "+ model gpt-4o route ollama.test-11434/llama3.2" in out
+    assert "+ client litellm key master_key" in out
+    assert "sk-" not in (out + err).replace("sk-team", "")
+    assert identified("sk-master-key").scope == "admin"
+    assert UpstreamKey.objects.filter(name="OPENAI_API_KEY")[0].value.reveal() == "sk-from-the-environment"
+    assert run("import_config", file)[0] == ""
+
+
+def test_a_list_of_channels_is_applied_whole(run, tmp_path):
+    file = write(tmp_path, {"success": True, "message": "", "data": CHANNELS})
+    out, err = run("import_config", file)
+    assert err.startswith("A file of one-api.\n")
+    assert "+ upstream azure-2 key main" in out
+    assert not Upstream.objects.get(name="azure").enabled
+    assert [route.upstream.name for route in ModelConfig.objects.get(name="gpt-4o").routes.all()] == ["azure", "openai"]
+    assert run("import_config", file)[0] == ""
 
 
 def test_standard_input_is_a_file_too(run, monkeypatch):

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from proxyapp.config.declare import Result, apply
 from proxyapp.config.document import Document
-from proxyapp.config.importing import droid2api
+from proxyapp.config.importing import droid2api, litellm, oneapi
 from proxyapp.config.importing.findings import Finding, Imported, Sort, shown
 from proxyapp.config.reading import UNSTORABLE, DeclarationError, parse
 from proxyapp.config.wording import say
@@ -33,7 +33,12 @@ class Format(Struct, frozen=True):
     """(the file as plain data, the environment that its references lead to)"""
 
 
-FORMATS = (Format("droid2api", droid2api.is_one, lambda raw, environ: droid2api.convert(raw)),)
+FORMATS = (
+    Format("droid2api", droid2api.is_one, lambda raw, environ: droid2api.convert(raw)),
+    Format("litellm", litellm.is_one, litellm.convert),
+    Format("new-api", oneapi.is_new, lambda raw, environ: oneapi.convert_new(raw)),
+    Format("one-api", oneapi.is_one, lambda raw, environ: oneapi.convert_one(raw)),
+)
 
 
 class UnknownFile(Exception):
@@ -45,7 +50,10 @@ def load(text: str) -> Any:
     if len(text) > LARGEST:
         raise UnknownFile(f"The file is larger than {LARGEST // 2**20} MB.")
     try:
-        return parse(text)
+        rows = oneapi.rows_of(text)
+        return parse(text) if rows is None else rows
+    except ValueError as exc:
+        raise UnknownFile(f"The table cannot be read ({exc}).")
     except DeclarationError as exc:
         raise UnknownFile(f"The file cannot be read. {exc.problems[0]}")
     except RecursionError:
