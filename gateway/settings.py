@@ -3,6 +3,7 @@
 A bad value stops the start with a sentence that names the variable. Pure code never imports this module.
 """
 
+import ssl
 from datetime import timedelta
 from pathlib import Path
 
@@ -88,6 +89,19 @@ DRAGOMAN_MAX_EVENT_MB = env.integer("DRAGOMAN_MAX_EVENT_MB", 16, 1, 1024)
 DRAGOMAN_MAX_ANSWER_MB = env.integer("DRAGOMAN_MAX_ANSWER_MB", 64, 1, 4096)
 DRAGOMAN_FETCH_MEDIA = env.boolean("DRAGOMAN_FETCH_MEDIA", False)
 DATA_UPLOAD_MAX_MEMORY_SIZE = DRAGOMAN_MAX_BODY_MB * 2**20
+
+# --- the way to upstreams --------------------------------------------------------------------------------------------
+
+DRAGOMAN_CA_FILE = env.text("DRAGOMAN_CA_FILE") or None
+"""PEM certificates of authorities that are trusted beside the system's."""
+if DRAGOMAN_CA_FILE:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(BASE_DIR / DRAGOMAN_CA_FILE)
+    except OSError:  # ssl.SSLError is one
+        raise bad("DRAGOMAN_CA_FILE", "must name a readable file of certificates in PEM")
+    DRAGOMAN_CA_FILE = str(BASE_DIR / DRAGOMAN_CA_FILE)
+DRAGOMAN_PROXY_CHECK_SECONDS = env.integer("DRAGOMAN_PROXY_CHECK_SECONDS", 30, 0, 86_400)
+"""Seconds between two looks at proxies that have failed; 0: only requests find out."""
 
 # --- history and logs ------------------------------------------------------------------------------------------------
 

@@ -28,9 +28,10 @@ from proxyapp.engine.estimate import Factors
 from proxyapp.engine.health import Health
 from proxyapp.engine.journal import Journal
 from proxyapp.engine.memory import Memory
+from proxyapp.engine.rounds import Rounds
 from proxyapp.engine.settings import EngineSettings
 from proxyapp.engine.snapshot import Credential, Snapshot, secrets_of
-from proxyapp.engine.transport import Transport
+from proxyapp.engine.transport import Transport, trusting
 from proxyapp.health.desk import HealthDesk
 from proxyapp.history.calibration import Calibrator
 from proxyapp.history.redaction import redact
@@ -53,6 +54,8 @@ class Worker(Struct):
     meter: Meter
     started: float
     """Unix seconds."""
+    rounds: asyncio.Task[None] | None = None
+    """Looks after the proxies."""
 
 
 _worker: Worker | None = None
@@ -69,6 +72,7 @@ async def start() -> Worker:
     async with _starting:
         if _worker is None or _worker.pid != os.getpid():
             _worker = await asyncio.to_thread(_build)
+            _worker.rounds = asyncio.create_task(_rounds(_worker.engine).run())
             _settle_memory()
     return _worker
 
@@ -84,6 +88,8 @@ async def stop() -> None:
     worker, _worker, _starting = _worker, None, None
     if worker is None:
         return
+    if worker.rounds is not None:
+        worker.rounds.cancel()
     await worker.engine.close()
     await asyncio.to_thread(_stop_threads, worker)
 
@@ -94,6 +100,10 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
+
+
+def _rounds(engine: Engine) -> Rounds:
+    return Rounds(engine.exits, lambda: engine.snapshot, settings.DRAGOMAN_PROXY_CHECK_SECONDS)
 
 
 def journal_directory() -> Path:
@@ -153,7 +163,9 @@ def _build() -> Worker:
         settings=_engine_settings(),
         books=CountingBooks(journal),
         sealer=Sealer(derived_key("reasoning proofs")),
-        transport=Transport(max_answer_bytes=settings.DRAGOMAN_MAX_ANSWER_MB * 2**20),
+        transport=Transport(
+            max_answer_bytes=settings.DRAGOMAN_MAX_ANSWER_MB * 2**20, tls=trusting(settings.DRAGOMAN_CA_FILE)
+        ),
         memory=Memory(_shelf(desk)),
         store=_store(desk),
         health=Health(mark_of=_marker()),

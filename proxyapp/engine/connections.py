@@ -29,6 +29,7 @@ _SOCKS_REPLIES = {
     8: "does not know this kind of address",
 }
 """RFC 1928, 6: the field REP."""
+_NO_LOGIN = "refused the name and password, or wants one"
 
 
 class CleanConnector(aiohttp.TCPConnector):
@@ -126,6 +127,41 @@ class SocksConnector(CleanConnector):
         await handshake.connect(host, port)
 
 
+async def reach(way: Way, tls: ssl.SSLContext, seconds: float) -> None:
+    """A connection to the proxy itself, with what it says before a request is sent: TLS, and SOCKS's login. Raises
+    ProxyFault."""
+    writer = None
+    try:
+        async with asyncio.timeout(seconds):
+            found = await GuardedResolver(aiohttp.ThreadedResolver()).resolve(way.host, way.port)
+            context, name = (tls, way.host) if way.scheme == "https" else (None, None)
+            reader, writer = await asyncio.open_connection(
+                found[0]["host"], way.port, ssl=context, server_hostname=name
+            )
+            if way.is_socks:
+                await _log_in(way, reader, writer)
+    except (OSError, asyncio.IncompleteReadError) as exc:
+        raise ProxyFault(_unreached(exc), certain=True) from None
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+async def _log_in(way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """RFC 1928, 3 and RFC 1929. Raises ProxyFault."""
+    writer.write(b"\5\2\0\2" if way.user else b"\5\1\0")
+    version, method = await reader.readexactly(2)
+    if version != 5:
+        raise ProxyFault("does not answer as a SOCKS5 proxy does", certain=True)
+    granted = method == 0
+    if method == 2 and way.user:
+        user, password = way.user.encode(), way.password.encode()
+        writer.write(b"\1%c%b%c%b" % (len(user), user, len(password), password))
+        granted = (await reader.readexactly(2))[1] == 0
+    if not granted:
+        raise ProxyFault(_NO_LOGIN, certain=True)
+
+
 class _Reached:
     """In the place of the proxy before this one: the connection is there already."""
 
@@ -168,7 +204,7 @@ def _socks_fault(exc: ProxyError) -> ProxyFault:
     # Without a reply's code it ended before the reply: in the greeting, at the login, or midway.
     words = str(exc).lower()
     if "authentication" in words:
-        return ProxyFault("refused the name and password, or wants one", certain=True)
+        return ProxyFault(_NO_LOGIN, certain=True)
     return ProxyFault("does not answer as a SOCKS5 proxy does", certain="closed" not in words)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from proxyapp.engine.health import Health
+from proxyapp.engine.health import UNREACHABLE, Health
 from proxyapp.engine.record import AttemptRecord
 from proxyapp.engine.routing import Target
 from proxyapp.engine.transport import Answer, Transport
@@ -57,8 +57,6 @@ class Exits:
         self._turns: dict[str, _Turn] = {}
         self._loads: dict[str, _Load] = {}
         """By URL, as the transport's connections are."""
-        self._trying: set[str] = set()
-        """Subjects that failed, and that one request now tries again."""
 
     async def open(
         self,
@@ -83,40 +81,25 @@ class Exits:
         load = self._loads.setdefault(proxy.url, _Load())
         load.running += 1
         load.total += 1
-        half_open = self.health.state(proxy.subject) is not None
-        if half_open:
-            self._trying.add(proxy.subject)
+        self.health.take(proxy.subject)
         answer: Answer | None = None
         try:
             answer = await self.transport.open(outbound, upstream.name, upstream.timeouts, proxy.url)
         finally:
-            if half_open:
-                self._trying.discard(proxy.subject)
             if answer is None:
+                self.health.left(proxy.subject)
                 load.running -= 1
         answer.on_close = lambda: _left(load)
         return answer
 
-    def is_fit(self, proxy: Proxy) -> bool:
-        """Neither cooling, nor being tried by the one request that may find out whether it is back."""
-        return not self.health.is_out(proxy.subject) and proxy.subject not in self._trying
-
-    def back(self, proxy: Proxy) -> float:
-        """When it is to be used again, in unix seconds; those that nobody knows of come last."""
-        state = self.health.state(proxy.subject)
-        if state is None:
-            return 0.0
-        return float("inf") if state.until is None else state.until
-
-    def cool(self, pool: ProxyPool, proxy: Proxy, reason: str) -> None:
-        """It failed. Requests that were under way together fail together: the first one counts."""
-        if self.health.is_out(proxy.subject):
-            return
-        state = self.health.state(proxy.subject)
-        seconds = min(pool.cooldown * _GROWTH ** min(state.failures if state else 0, 20), LONGEST_COOLDOWN)
-        seconds = max(seconds, pool.cooldown)
-        log.warning("The proxy %s of the pool %s %s; it is left alone for %d s", proxy.name, pool.name, reason, seconds)
-        self.health.failed(proxy.subject, f"It {reason}.", seconds)
+    def cool(self, pool: ProxyPool, proxy: Proxy, reason: str, began: float) -> None:
+        """It failed. `began`: unix seconds; requests that were under way together fail together, and count once."""
+        failures = self.health.failures_with(proxy.subject, began=began)
+        seconds = max(min(pool.cooldown * _GROWTH ** min(failures - 1, 20), LONGEST_COOLDOWN), pool.cooldown)
+        if not self.health.is_out(proxy.subject):
+            named = (proxy.name, pool.name, reason, seconds)
+            log.warning("The proxy %s of the pool %s %s; it is left alone for %d s", *named)
+        self.health.failed(proxy.subject, f"It {reason}.", seconds, kind=UNREACHABLE, began=began, secret=proxy.url)
 
     def pick(self, pool: ProxyPool, among: list[Proxy], session: str) -> Proxy:
         """By the pool's rule. `among`: at least one, in the pool's order."""
@@ -165,20 +148,22 @@ class _Walk:
         self._session = session
         self._tried: set[str] = set()
         """Names."""
-        self._doubted: list[tuple[Proxy, str]] = []
-        """Those that failed and may not be at fault, with the reason."""
+        self._doubted: list[tuple[Proxy, str, float]] = []
+        """Those that failed and may not be at fault, with the reason and the time."""
 
     async def open(self, outbound: Outbound) -> Answer:
         for proxy in self._candidates():
             self._tried.add(proxy.name)
             self._record.proxy = proxy.name
             log.info("Using proxy %s for request to upstream %s", proxy.name, self._upstream.name)
+            began = self._exits.health.clock()
             try:
                 answer = await self._exits.ask(proxy, outbound, self._upstream)
             except ProxyFault as fault:
-                self._failed(proxy, fault)
+                self._failed(proxy, fault, began)
             else:
-                self._got_through(proxy)
+                self._exits.health.succeeded(proxy.subject, began=began)
+                self._blame_the_doubted()
                 return answer
         return await self._exhausted(outbound)
 
@@ -189,28 +174,26 @@ class _Walk:
         end = clock() + self._upstream.timeouts.first_byte
         while len(self._doubted) < MOST_IN_DOUBT and clock() < end:
             left = [proxy for proxy in self._pool.proxies if proxy.name not in self._tried]
-            fit = [proxy for proxy in left if self._exits.is_fit(proxy)]
+            health = self._exits.health
+            fit = [proxy for proxy in left if not health.is_out(proxy.subject)]
             if not fit:
                 if left:
-                    yield min(left, key=self._exits.back)
+                    yield min(left, key=lambda proxy: health.back(proxy.subject))
                 return
             same = next((proxy for proxy in fit if proxy.name == self._record.proxy), None)
             yield same or self._exits.pick(self._pool, fit, self._session)
 
-    def _failed(self, proxy: Proxy, fault: ProxyFault) -> None:
+    def _failed(self, proxy: Proxy, fault: ProxyFault, began: float) -> None:
         if fault.certain:
-            self._exits.cool(self._pool, proxy, fault.reason)
+            self._exits.cool(self._pool, proxy, fault.reason, began)
         else:
-            self._doubted.append((proxy, fault.reason))
-            name = self._upstream.name
-            log.info("The proxy %s %s, asked for the upstream %s", proxy.name, fault.reason, name)
+            self._doubted.append((proxy, fault.reason, began))
+            log.info("The proxy %s %s, asked for the upstream %s", proxy.name, fault.reason, self._upstream.name)
 
-    def _got_through(self, proxy: Proxy | None) -> None:
+    def _blame_the_doubted(self) -> None:
         """There is a way to the upstream, so those that found none are at fault."""
-        if proxy is not None:
-            self._exits.health.succeeded(proxy.subject)
-        for doubted, reason in self._doubted:
-            self._exits.cool(self._pool, doubted, reason)
+        for proxy, reason, began in self._doubted:
+            self._exits.cool(self._pool, proxy, reason, began)
 
     async def _exhausted(self, outbound: Outbound) -> Answer:
         if self._pool.on_exhausted != "direct":
@@ -222,7 +205,7 @@ class _Walk:
             self._upstream.name,
         )
         answer = await self._exits.transport.open(outbound, self._upstream.name, self._upstream.timeouts)
-        self._got_through(None)
+        self._blame_the_doubted()
         return answer
 
     def _no_way_out(self) -> UpstreamFault:

@@ -18,7 +18,7 @@ import httpx2 as httpx
 from httpx_aiohttp.httpx2 import AiohttpTransport
 from yarl import URL
 
-from proxyapp.engine.connections import GuardedResolver, new_session
+from proxyapp.engine.connections import GuardedResolver, new_session, reach
 from proxyapp.engine.inflate import Inflater
 from proxyapp.engine.ways import Way, is_forbidden, page_of, way_of
 from proxyapp.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
@@ -168,7 +168,7 @@ class Transport:
 
     def __init__(self, *, max_answer_bytes: int = 64 * 1024 * 1024, tls: ssl.SSLContext | None = None) -> None:
         self._max_answer_bytes = max_answer_bytes
-        self._tls = tls or httpx.create_ssl_context()
+        self._tls = tls or trusting(None)
         self._pools: dict[str, Pool] = {}
 
     async def open(self, outbound: Outbound, upstream: str, timeouts: Timeouts, proxy: str = "") -> Answer:
@@ -219,6 +219,10 @@ class Transport:
         except _FAULTS as exc:
             raise UpstreamUnreachable("no connection, or it was lost") from exc
 
+    async def reach(self, proxy: str, seconds: float) -> None:
+        """Connects to a proxy and sends no request. Raises ProxyFault."""
+        await reach(way_of(proxy), self._tls, seconds)
+
     async def drop(self, proxy: str) -> None:
         """Closes the connections through a proxy, also those in use."""
         pool = self._pools.pop(proxy, None)
@@ -236,6 +240,15 @@ class Transport:
         if pool is None:
             pool = self._pools[proxy] = Pool(self._tls, way_of(proxy) if proxy else None)
         return pool
+
+
+def trusting(file: str | None) -> ssl.SSLContext:
+    """For TLS with upstreams and proxies: the system's authorities (or those of SSL_CERT_FILE, SSL_CERT_DIR), and those
+    in a PEM file beside them. Raises OSError."""
+    context = httpx.create_ssl_context()
+    if file:
+        context.load_verify_locations(file)
+    return context
 
 
 @functools.lru_cache(maxsize=1024)

@@ -26,6 +26,8 @@ WAITING = gauge("dragoman_history_waiting_bytes", "On disk, not yet in the datab
 VERSION = gauge("dragoman_config_version", "Configuration in force; of several workers the oldest.", merge=Merge.LEAST)
 READABLE = gauge("dragoman_config_readable", "1 while the database answers for it, in every worker.", merge=Merge.LEAST)
 WORKERS = gauge("dragoman_workers", "Living worker processes.")
+PROXY_UP = gauge("dragoman_proxy_up", "1 while a proxy is used, 0 while some worker leaves it alone.",
+                 "pool", "proxy", merge=Merge.LEAST)  # fmt: skip
 
 LOSSES = ("disk", "full", "unwritable", "refused", "damaged")
 """The first three are the journal's, the others the history writer's."""
@@ -48,8 +50,17 @@ def process(worker: Worker) -> Iterable[Reading]:
     yield Reading(WORKERS, {(): 1})
 
 
+def proxies(worker: Worker) -> Iterable[Reading]:
+    health, pools = worker.engine.health, worker.engine.snapshot.pools
+    yield Reading(
+        PROXY_UP,
+        {(pool.name, way.name): not health.is_out(way.subject) for pool in pools.values() for way in pool.proxies},
+    )
+
+
 OF_WORKER: dict[str, Callable[[Worker], Iterable[Reading]]] = {
     "exchanges": exchanges,
     "process": process,
+    "proxies": proxies,
 }
 SHARED: dict[str, Callable[[], Iterable[Reading]]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -11,6 +11,7 @@ from django.db import models
 from accounts.models import WatchedModel, validate_name
 from proxyapp.fields import EncryptedTextField
 
+DIRECT = "direct"
 SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -19,12 +20,33 @@ def check_proxy_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         port = parts.port
+        user = unquote(parts.username or "", errors="strict")
+        password = unquote(parts.password or "", errors="strict")
     except ValueError:
         raise ValidationError("The proxy URL cannot be read.")
     if parts.scheme not in SCHEMES:
         raise ValidationError("A proxy URL begins with http://, https://, socks5:// or socks5h://.")
     if not parts.hostname or port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValidationError("A proxy URL is scheme://[name:password@]host[:port], and nothing after it.")
+        raise ValidationError(
+            "A proxy URL is scheme://[name:password@]host[:port], and nothing after it. "
+            "Signs such as / ? # @ : % in name and password are written percent-encoded."
+        )
+    check = _check_socks_login if parts.scheme.startswith("socks") else _check_http_login
+    check(user, password)
+
+
+def _check_http_login(user: str, password: str) -> None:
+    if ":" in user:  # RFC 7617, 2: there it would end
+        raise ValidationError("The name for an HTTP proxy cannot hold a colon.")
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in user + password):
+        raise ValidationError("Name and password for a proxy cannot hold control signs.")
+
+
+def _check_socks_login(user: str, password: str) -> None:
+    if bool(user) != bool(password):
+        raise ValidationError("A SOCKS5 proxy wants a name and a password, or neither.")
+    if not (user + password).isascii() or max(len(user), len(password)) > 255:
+        raise ValidationError("Name and password for a SOCKS5 proxy are at most 255 ASCII signs each.")
 
 
 def check_checked_url(url: str) -> None:
@@ -109,3 +131,7 @@ class Proxy(WatchedModel):
 
     def __str__(self) -> str:
         return f"{self.pool.name}/{self.name}"
+
+    def clean(self) -> None:
+        if self.name == DIRECT:
+            raise ValidationError({"name": f"{DIRECT} is what the history says where no proxy was used."})

@@ -109,7 +109,14 @@ def test_a_dump_holds_ciphertext_and_loads_again(key):
     assert UpstreamKey.objects.get().value.reveal() == "sk-ant-secret-main"
 
 
-@pytest.mark.parametrize("url", ["ftp://h", "http://", "not a url", "http://h:99999", "http://h/path", "http://h:0"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://h", "http://", "not a url", "http://h:99999", "http://h/path", "http://h:0", "http://u:p/w@h:1"),
+        *("http://a%3Ab:p@h:1", "http://u:p%0Aq@h:1", "http://u:%ff@h:1"),
+        *("socks5://u@h:1", "socks5://:p@h:1", "socks5h://u:p%C3%A4@h:1", f"socks5://u:{'p' * 256}@h:1"),
+    ],
+)
 def test_a_wrong_proxy_url_is_refused_without_being_repeated(url):
     proxy = Proxy(pool=ProxyPool.objects.create(name="p"), name="x", url=url)
     with pytest.raises(ValidationError) as caught:
@@ -117,9 +124,14 @@ def test_a_wrong_proxy_url_is_refused_without_being_repeated(url):
     assert url not in str(caught.value).replace("scheme://", "")
 
 
-def test_a_right_proxy_url_is_taken():
-    proxy = Proxy(pool=ProxyPool.objects.create(name="p"), name="x", url="socks5://u:p@127.0.0.1:1080")
-    proxy.full_clean()
+@pytest.mark.parametrize("url", ["socks5://u:p@127.0.0.1:1080", "http://u@h", "https://%C3%A4:p%3A%2F@h:8443/"])
+def test_a_right_proxy_url_is_taken(url):
+    Proxy(pool=ProxyPool.objects.create(name="p"), name="x", url=url).full_clean()
+
+
+def test_a_proxy_is_not_called_as_the_history_calls_none():
+    with pytest.raises(ValidationError, match="history"):
+        Proxy(pool=ProxyPool.objects.create(name="p"), name="direct", url="http://h:1").full_clean()
 
 
 @pytest.mark.parametrize("headers", [["x"], {"x y": "1"}, {"x": "a\r\nb"}, {"x": 1}])

@@ -178,6 +178,7 @@ async def test_when_all_are_cooling_the_one_back_first_is_tried_all_the_same(mak
     engine = make(through(a_pool(dead(), near.url, dead())))
     for number, seconds in ((1, 30), (2, 10), (3, 20)):
         engine.health.failed(f"proxy:{number}", "It was gone.", seconds)
+    clock.now += 1
     assert await used(engine) == ["p2"]
     assert not engine.health.is_out("proxy:2")
 

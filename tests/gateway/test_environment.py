@@ -55,6 +55,7 @@ def read_settings(tmp_path, expression="None", **variables):
         ("DRAGOMAN_ENCRYPTION_KEYS", ""),
         ("ADMIN_PASSWORD_FILE", "/nowhere/at/all"),
         ("LOG_FILE_PATH", "/proc/nowhere/x.log"),
+        ("DRAGOMAN_CA_FILE", "/nowhere.pem"),
     ],
 )
 def test_a_bad_value_stops_the_start_and_is_named(tmp_path, name, value):

@@ -1,0 +1,79 @@
+"""Looks through each proxy once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from proxyapp.config.build import build
+from proxyapp.engine.probing import SECONDS, Verdict, addresses, probe
+from proxyapp.engine.snapshot import Proxy, ProxyPool, Snapshot
+from proxyapp.engine.transport import Transport, trusting
+from proxyapp.wiring import with_demo
+
+AT_ONCE = 16
+
+
+class Command(BaseCommand):
+    help = (
+        "Looks through each proxy that is switched on: asks for the pool's check URL, or for the servers that are "
+        "reached through the pool, without any key; any answer counts. Exit status 1 if a proxy is down."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("pools", nargs="*", metavar="POOL", help="only these pools")
+        parser.add_argument("--seconds", type=float, default=SECONDS, help="patience (default %(default)g)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        snapshot, findings = build()
+        wanted = options["pools"] or list(snapshot.pools)
+        unknown = [name for name in wanted if name not in snapshot.pools]
+        if unknown or not 0 < options["seconds"] <= 600:
+            self.stderr.write(f"There is no proxy pool {unknown[0]}." if unknown else "Patience is from 0 to 600 s.")
+            raise SystemExit(2)
+        pools = [snapshot.pools[name] for name in wanted]
+        verdicts = asyncio.run(_looked(with_demo(snapshot), pools, options["seconds"]))
+        rows = [
+            (
+                pool.name,
+                proxy.name,
+                "up" if verdict.is_up else "DOWN",
+                f"{verdict.seconds * 1000:.0f} ms",
+                verdict.words,
+            )
+            for pool, proxy, verdict in verdicts
+        ]
+        unreadable = [found for found in findings if any(found.what.startswith(f"proxy pool {n}, ") for n in wanted)]
+        self._print(rows)
+        for finding in unreadable:
+            self.stderr.write(f"{finding.what}: {finding.message}")
+        if unreadable or any(not verdict.is_up for _, _, verdict in verdicts):
+            raise SystemExit(1)
+
+    def _print(self, rows: list[tuple[str, ...]]) -> None:
+        if not rows:
+            self.stdout.write("There is no proxy that is switched on.")
+            return
+        table = [("POOL", "PROXY", "STATE", "TIME", "WHAT"), *rows]
+        widths = [max(len(row[column]) for row in table) for column in range(4)]
+        for row in table:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+            self.stdout.write("  ".join([*cells, row[4]]).rstrip())
+
+
+async def _looked(snapshot: Snapshot, pools: list[ProxyPool], seconds: float) -> list[tuple[ProxyPool, Proxy, Verdict]]:
+    """All of them, some beside each other, in the pools' order."""
+    transport = Transport(tls=trusting(settings.DRAGOMAN_CA_FILE))
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(pool: ProxyPool, proxy: Proxy) -> tuple[ProxyPool, Proxy, Verdict]:
+        async with gate:
+            return pool, proxy, await probe(transport, proxy, addresses(snapshot, pool), seconds=seconds)
+
+    try:
+        return await asyncio.gather(*(one(pool, proxy) for pool in pools for proxy in pool.proxies))
+    finally:
+        await transport.close()
