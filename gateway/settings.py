@@ -102,6 +102,8 @@ if DRAGOMAN_CA_FILE:
     DRAGOMAN_CA_FILE = str(BASE_DIR / DRAGOMAN_CA_FILE)
 DRAGOMAN_PROXY_CHECK_SECONDS = env.integer("DRAGOMAN_PROXY_CHECK_SECONDS", 30, 0, 86_400)
 """Seconds between two looks at proxies that have failed; 0: only requests find out."""
+DRAGOMAN_REFRESH_TOKENS = env.boolean("DRAGOMAN_REFRESH_TOKENS", True)
+"""The server itself keeps OAuth tokens fresh."""
 
 # --- history and logs ------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from proxyapp.conversations.responses import ResponseStore
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.core import Engine
 from proxyapp.engine.estimate import Factors
-from proxyapp.engine.health import Health
+from proxyapp.engine.health import REFUSED, Health
 from proxyapp.engine.journal import Journal
 from proxyapp.engine.memory import Memory
 from proxyapp.engine.rounds import Rounds
@@ -38,6 +38,7 @@ from proxyapp.history.redaction import redact
 from proxyapp.history.writer import Writer
 from proxyapp.metrics.exchanges import CountingBooks
 from proxyapp.metrics.meter import Meter
+from proxyapp.tokens.keeping import Keeper
 
 
 class Worker(Struct):
@@ -52,6 +53,7 @@ class Worker(Struct):
     health: HealthDesk
     calibrator: Calibrator
     meter: Meter
+    keeper: Keeper
     started: float
     """Unix seconds."""
     rounds: asyncio.Task[None] | None = None
@@ -188,9 +190,16 @@ def _build() -> Worker:
     calibrator = Calibrator(put_factors)
     calibrator.start()
     meter = Meter(metrics_directory())
-    worker = Worker(os.getpid(), engine, watcher, journal, writer, desk, health, calibrator, meter, time.time())
+    keeper = Keeper(refused=lambda: refused_tokens(engine.health), refreshes=settings.DRAGOMAN_REFRESH_TOKENS)
+    keeper.start()
+    worker = Worker(os.getpid(), engine, watcher, journal, writer, desk, health, calibrator, meter, keeper, time.time())
     meter.start(worker)
     return worker
+
+
+def refused_tokens(health: Health) -> list[str]:
+    """Subjects of the tokens that their upstreams answered with 401, with the value that is in force."""
+    return [state.subject for state in health.states() if state.kind == REFUSED and state.subject.startswith("token:")]
 
 
 def _marker() -> Callable[[str], str]:
@@ -215,6 +224,7 @@ def _engine_settings() -> EngineSettings:
 
 
 def _stop_threads(worker: Worker) -> None:
+    worker.keeper.stop()
     worker.watcher.stop()
     worker.health.stop()
     worker.desk.close()

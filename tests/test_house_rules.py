@@ -41,6 +41,7 @@ NEVER = {
     "proxyapp.metrics": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
     "proxyapp.conversations": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
     "proxyapp.health": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
+    "proxyapp.tokens": ("proxyapp.api", "proxyapp.admin", "proxyapp.console"),
     "proxyapp.api": ("proxyapp.admin", "proxyapp.console"),
     "proxyapp.admin": ("proxyapp.api", "proxyapp.console"),
 }

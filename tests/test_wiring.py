@@ -19,6 +19,13 @@ def test_the_redactor_is_told_the_keys_it_would_not_know_by_their_form():
     assert Redactor(told)(b'{"error": "bad key correct horse battery staple"}') == b'{"error": "bad key [redacted]"}'
 
 
+def test_the_redactor_is_told_the_access_tokens_too():
+    token = Credential("oauth", "an opaque access token", subject="token:1")
+    assert wiring.unusual_secrets(Snapshot(upstreams={"up": Upstream(name="up", kind="openai", tokens=(token,))})) == [
+        "an opaque access token"
+    ]
+
+
 def test_the_demo_upstream_is_this_server_with_a_key_of_its_own(settings):
     settings.HOST, settings.PORT = "0.0.0.0", 8123
     demo = wiring.with_demo(a_snapshot(kind="demo")).upstreams["up"]

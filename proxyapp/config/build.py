@@ -205,6 +205,7 @@ def _upstream(
         credentials=tuple(_credentials(row, keys, findings)),
         allow_caller_keys=row.allow_caller_keys,
         tokens=tuple(_tokens(row, tokens, findings)),
+        token_trouble=next(filter(None, map(_trouble, tokens)), ""),
         proxy_pool=_pool_name(row),
         timeouts=Timeouts(row.timeout_connect, row.timeout_first_byte, row.timeout_idle, row.timeout_total),
         headers=_headers(row),
@@ -245,6 +246,15 @@ def _tokens(row: models.Upstream, tokens: list[models.OAuthToken], findings: lis
             findings.append(Finding(f"upstream {row.name}, token {token.name}", f"The token is left out. {exc}"))
             continue
         yield Credential(token.name, secret, token.weight, f"token:{token.pk}", expires=expires)
+
+
+def _trouble(token: models.OAuthToken) -> str:
+    """What a server said may name the account; callers hear only what it means."""
+    if token.is_dead:
+        return "Its refresh token is dead: the operator has to log in anew and enter a new one."
+    if token.error and not token.is_untried:
+        return f"Its last refresh failed ({token.error})."
+    return "" if token.access_token else "It has not been refreshed yet."
 
 
 # --- proxy pools -----------------------------------------------------------------------------------------------------

@@ -138,6 +138,7 @@ def _token(run: Run, upstream: Upstream, spec: OAuthSpec, *, path: str, label: s
     """The token that a file may name. Without a refresh token one that is there keeps its own."""
     row = upstream.tokens.filter(name=OAUTH).first() or OAuthToken(upstream=upstream, name=OAUTH)
     if spec.refresh_token is None and row._state.adding:
+        run.problems.append(f"{path}.refresh_token: needed, because none is stored yet")
         return
     same = ("token_url", "client_id", "organization_id")
     values: dict[str, Any] = {name: getattr(spec, name) or "" for name in same}

@@ -49,11 +49,11 @@ def scope_of(target: Target, operation: str) -> str:
 
 def in_order(target: Target, health: Health, operation: str = "") -> list[Credential | None]:
     """What to try, best first; never empty. Static keys, then OAuth tokens, each: those that are well as they come, and
-    where all that are left are only cooling, the one that is back first all the same. What is out for good or expired
-    is for want of everything else. Raises NoCredential where there is nothing at all, NoHealthyUpstream where nothing
-    that there is will be taken."""
+    where all that are left are only cooling, the one that is back first all the same. A static key that is out for good
+    is for want of everything else, an expired token is never sent. Raises NoCredential where there is nothing at all,
+    NoHealthyUpstream where nothing that there is will be taken."""
     if not target.credentials:
-        return [target.fallback] if target.fallback is not None else _without(target)
+        return [target.fallback] if target.fallback is not None else _without(target, health)
     if health.is_clear and len(target.credentials) == 1 and target.credentials[0].expires is None:
         return list(target.credentials)
     back = {each: _back(each, health, scope_of(target, operation)) for each in target.credentials}
@@ -153,13 +153,12 @@ def _best(some: list[Credential], back: Mapping[Credential, float]) -> Iterable[
 
 
 def _last_resort(target: Target, health: Health) -> list[Credential | None]:
-    """Everything is out for good. A static key may have been put right at its provider, and a token's expiry is only
-    what was announced; a token that was refused waits for its refresh."""
+    """Everything is out for good. A static key may have been put right at its provider; a token that expired or was
+    refused waits for its refresh."""
     for credential in target.credentials:
-        if credential.is_token and health.state(credential.subject) is not None:
-            continue
-        if not health.is_hopeless(credential.subject):
+        if not credential.is_token and not health.is_hopeless(credential.subject):
             return [credential]
+    _tell_of_tokens(target, health)
     raise NoHealthyUpstream(
         f"The upstream {target.upstream.name} has no credential left that it takes. The operator finds in the console "
         "under Upstreams why, and puts it back there.",
@@ -167,7 +166,20 @@ def _last_resort(target: Target, health: Health) -> list[Credential | None]:
     )
 
 
-def _without(target: Target) -> list[Credential | None]:
+def _tell_of_tokens(target: Target, health: Health) -> None:
+    """Raises NoHealthyUpstream where it is a token that there ought to be."""
+    upstream = target.upstream
+    has_expired = any(each.expires is not None and each.expires <= health.clock() for each in target.credentials)
+    if has_expired or (upstream.token_trouble and not target.credentials):
+        state = "has expired" if has_expired else "is not there"
+        raise NoHealthyUpstream(
+            f"The access token of the upstream {upstream.name} {state}. {upstream.token_trouble}".rstrip(),
+            upstream=upstream.name,
+        )
+
+
+def _without(target: Target, health: Health) -> list[Credential | None]:
+    _tell_of_tokens(target, health)
     if target.upstream.kind in KEYLESS_KINDS or any(name.lower() in KEY_HEADERS for name in target.upstream.headers):
         return [None]
     raise NoCredential(

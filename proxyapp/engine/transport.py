@@ -242,9 +242,10 @@ class Transport:
         return pool
 
 
+@functools.lru_cache(maxsize=4)
 def trusting(file: str | None) -> ssl.SSLContext:
     """For TLS with upstreams and proxies: the system's authorities (or those of SSL_CERT_FILE, SSL_CERT_DIR), and those
-    in a PEM file beside them. Raises OSError."""
+    in a PEM file beside them. Kept: reading them takes a tenth of a second. Raises OSError."""
     context = httpx.create_ssl_context()
     if file:
         context.load_verify_locations(file)
@@ -270,6 +271,11 @@ def timed_out(which: str, timeouts: Timeouts, upstream: str) -> UpstreamTimeout:
     return UpstreamTimeout(
         f"The upstream {upstream} {words} within {seconds:g} s ({which} timeout).", upstream=upstream
     )
+
+
+def may_have_arrived(error: UpstreamUnreachable) -> bool:
+    """There was a connection, so the request may have been taken and only its answer be lost."""
+    return error.__cause__ is not None and not isinstance(error.__cause__, _NOTHING_SENT)
 
 
 def _unreachable(exc: BaseException, timeouts: Timeouts, upstream: str) -> UpstreamUnreachable:

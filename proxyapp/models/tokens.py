@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from accounts.models import WatchedModel, validate_name
-from proxyapp.fields import EncryptedTextField
+from proxyapp.fields import EncryptedTextField, Secret, SecretUnreadable
 from proxyapp.models.proxies import check_checked_url
 from proxyapp.models.upstreams import Upstream
+
+OWN_TOKEN_SERVER = ("factory",)
+"""Kinds whose token server is known, as in proxyapp/upstreams/oauth.py."""
+ONE_LINE = re.compile(r"\S+\Z")
+
+
+def check_seed(token: str) -> None:
+    """Raises ValidationError, without the token, for what was pasted with something around it."""
+    if not ONE_LINE.match(token):
+        raise ValidationError("A refresh token has no spaces and no line ends.")
+
+
+class TokenState(models.TextChoices):
+    """How a token is doing, in the order in which they are asked for."""
+
+    REFRESHING = "refreshing", "being refreshed"
+    DEAD = "dead", "dead: log in anew"
+    FAILING = "failing", "failing"
+    DUE = "due", "due"
+    FRESH = "fresh", "fresh"
 
 
 class OAuthToken(WatchedModel):
@@ -17,11 +43,15 @@ class OAuthToken(WatchedModel):
         "lease_holder",
         "lease_until",
         "attempted_at",
+        "tried_digest",
         "failures",
         "error",
         "error_message",
+        "doubt",
         "due_at",
     )
+    DEAD = "invalid_grant"
+    """The error after which the same refresh token is never shown again."""
 
     upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="tokens")
     name = models.CharField(
@@ -29,7 +59,8 @@ class OAuthToken(WatchedModel):
     )
     seed = EncryptedTextField(
         verbose_name="refresh token",
-        help_text="The first refresh token, as its maker gave it. Encrypted, never shown again.",
+        validators=[check_seed],
+        help_text="The first refresh token, as its maker gave it. Encrypted, never shown again. A new one starts anew.",
     )
     token_url = models.CharField(
         max_length=500,
@@ -73,6 +104,13 @@ class OAuthToken(WatchedModel):
     error = models.CharField(max_length=50, blank=True, default="", editable=False)
     """Of the last attempt: `invalid_grant`, `unreachable`, …; "" = it went well."""
     error_message = models.CharField(max_length=500, blank=True, default="", editable=False)
+    """A sentence without secrets."""
+    doubt = models.CharField(max_length=500, blank=True, default="", editable=False)
+    """Why the stored refresh token may be spent already: a refresh was begun since, and nobody knows its end."""
+    config_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    """SHA-256 of seed, token URL, client and organization as they are configured now."""
+    tried_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    """The `config_digest` of the last attempt; another one makes the token due, also a dead one."""
 
     class Meta:
         ordering = ["id"]
@@ -81,3 +119,39 @@ class OAuthToken(WatchedModel):
 
     def __str__(self) -> str:
         return f"{self.upstream.name}/{self.name}"
+
+    def clean(self) -> None:
+        if self.upstream_id and self.upstream.kind not in OWN_TOKEN_SERVER and not self.token_url:
+            raise ValidationError({"token_url": "This kind of upstream has no token server of its own; give its URL."})
+
+    def save(self, *args: Any, **more: Any) -> None:
+        self.config_digest = self._configured() or self.config_digest
+        super().save(*args, **more)
+
+    @property
+    def is_untried(self) -> bool:
+        """Never refreshed as it is configured now."""
+        return self.config_digest != self.tried_digest
+
+    @property
+    def is_dead(self) -> bool:
+        return self.error == self.DEAD and not self.is_untried
+
+    def state(self, now: datetime) -> TokenState:
+        is_held = bool(self.lease_holder) and self.lease_until is not None and self.lease_until > now
+        claims = {
+            TokenState.REFRESHING: is_held,
+            TokenState.DEAD: self.is_dead,
+            TokenState.FAILING: bool(self.error) and not self.is_untried,
+            TokenState.DUE: self.is_untried or self.due_at is None or self.due_at <= now,
+        }
+        return next((state for state, holds in claims.items() if holds), TokenState.FRESH)
+
+    def _configured(self) -> str:
+        """ "" when the seed cannot be read."""
+        try:
+            seed = self.seed.reveal() if isinstance(self.seed, Secret) else ""
+        except SecretUnreadable:
+            return ""
+        words = [seed, self.token_url, self.client_id, self.organization_id]
+        return hashlib.sha256("\n".join(words).encode()).hexdigest()

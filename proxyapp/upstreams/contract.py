@@ -87,6 +87,8 @@ class Upstream(Struct, frozen=True, kw_only=True):
     """Static keys."""
     tokens: tuple[Credential, ...] = ()
     """OAuth access tokens, for want of static keys."""
+    token_trouble: str = ""
+    """Why one of its tokens may be missing or expired: a sentence for callers, which names no account."""
     allow_caller_keys: bool = False
     proxy_pool: str = ""
     """Name of the pool that it is reached through; "" = directly."""

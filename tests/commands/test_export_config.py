@@ -182,7 +182,7 @@ def test_what_no_key_opens_is_told_and_the_status_is_1(run, capsys):
 
 
 def test_tokens_that_the_file_cannot_name_or_keep_alive_are_told(run):
-    applied("upstreams: [{name: a, kind: anthropic, oauth: {refresh_token: rt}}]")
+    applied("upstreams: [{name: a, kind: anthropic, oauth: {refresh_token: rt, token_url: 'http://h/t'}}]")
     OAuthToken.objects.update(generation=1)
     OAuthToken.objects.create(upstream=Upstream.objects.get(), name="second", seed="rt-2")
     told = run("export_config")[1]

@@ -299,7 +299,8 @@ def test_a_route_may_not_lead_to_what_prune_removes():
 
 def test_what_has_no_effect_yet_is_kept_and_said():
     text = """
-    upstreams: [{name: u, kind: openai, oauth: {refresh_token: x}, proxy_pool: p, api_version: "1"}]
+    upstreams:
+    - {name: u, kind: openai, oauth: {refresh_token: x, token_url: "http://h/t"}, proxy_pool: p, api_version: "1"}
     proxy_pools: [{name: p}]
     models: [{name: m, reasoning: high, prices: {input: 3, output: 15}}]
     clients: [{name: c, limits: {tpm: 1000}, budget: {usd: 20.5, per: week}}]

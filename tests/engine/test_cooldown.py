@@ -306,11 +306,24 @@ async def test_a_refused_token_waits_for_its_refresh(bench, upstream):
     assert one.outcome.status == 200
 
 
-async def test_an_expired_token_is_for_want_of_others(bench, upstream):
+async def test_an_expired_token_is_never_sent_and_the_caller_hears_why(bench, upstream):
     past = Credential("old", "access-old", 1, "token:2", expires=1_789_999_999.0)
     upstream.default = good()
     assert await bench(past, T).first_asked() == {"t"}
-    assert await bench(past).first_asked() == {"old"}
+    one = bench(past, token_trouble="Its last refresh failed (busy).")
+    assert await one.ask() == []
+    assert one.outcome.status == 503
+    assert b"The access token of the upstream up has expired. Its last refresh failed (busy)." in one.outcome.raw
+    assert upstream.seen == []
+
+
+async def test_a_token_that_is_not_there_yet_is_waited_for_and_nothing_goes_out_without_it(bench, upstream):
+    upstream.default = good()
+    one = bench(token_trouble="It has not been refreshed yet.")
+    assert await one.ask() == []
+    assert one.outcome.status == 503
+    assert b"access token of the upstream up is not there. It has not been refreshed yet." in one.outcome.raw
+    assert upstream.seen == []
 
 
 OWN = {"authorization": "Bearer callers-upstream-key"}
