@@ -17,9 +17,8 @@ from proxyapp.dialects import jsonio, sse
 from proxyapp.dialects.contract import Body, ClientSide, Dialect, Peek, UpstreamSide
 from proxyapp.dialects.registry import DIALECTS
 from proxyapp.dialects.signatures import Sealer
-from proxyapp.engine.roads import Translation
+from proxyapp.engine.roads import Translation, folded
 from proxyapp.errors import BadRequest, BodyUnreadable, GatewayError, UpstreamFault, UpstreamRefused
-from proxyapp.ir.fold import Fold
 from proxyapp.ir.notes import Notes
 from proxyapp.ir.parts import Text
 from proxyapp.ir.profile import Profile
@@ -163,14 +162,8 @@ class Converter:
         request, side = self._asked(stream=False), self._answering_side()
         self.source.render_request(request, side)  # it tells the side under which names the tools went out
         side.notes = self.notes
-        reader, decoder, fold = sse.FrameReader(MAX_EVENT), self.source.decoder(side), Fold()
-        for frame in itertools.chain.from_iterable(map(reader.feed, pieces)):
-            _add(fold, decoder.feed(frame))
-        for frame in reader.close():
-            _add(fold, decoder.feed(frame))
-        _add(fold, decoder.close())
         try:
-            answer = fold.result()
+            answer = folded(pieces, self.source.decoder(side), sse.FrameReader(MAX_EVENT))
         except UpstreamRefused as error:
             self.error = error
             return self._error_body(error)
@@ -273,9 +266,3 @@ def _as_events(raw: bytes) -> bytes:
     """A stream that came as one JSON array (Gemini's without `alt=sse`), as events."""
     chunks: Any = jsonio.decode(raw)
     return b"".join(sse.data_frame(jsonio.encode(chunk)) for chunk in chunks)
-
-
-def _add(fold: Fold, events: Iterable[Any]) -> None:
-    for event in events:
-        if not fold.finished and fold.failure is None:
-            fold.add(event)

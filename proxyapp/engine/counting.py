@@ -147,8 +147,8 @@ class Questions(Operation[Question]):
         found = self._counter_of(target)
         assert found is not None
         dialect, counter = found[0], COUNTERS[found[0].name]
-        side = self._preparation.upstream_side(kind_of(target), target, credential)
-        if dialect is self._call.dialect:
+        side = self._preparation.upstream_side(target, credential)
+        if dialect is self._call.dialect and self._preparation.passes(target):
             side.without_proofs = self._preparation.recollection.passes(self._body)
             patched = jsonio.decode_top(dialect.patch(self._body, target.model, side))
             side.notes = Notes()  # what was changed in the caller's own body is no loss to a count

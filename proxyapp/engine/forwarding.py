@@ -53,6 +53,7 @@ ENDPOINTS = (
     "rerank",
 )
 _EVENTS = "text/event-stream"
+_SWITCHES = ("stream", "stream_options")
 _PAGES = ("text/html", "application/xhtml")
 
 
@@ -86,11 +87,12 @@ class Letter(Struct, frozen=True):
     peek: Peek
     content: Body | FormData
 
-    def to(self, model: str) -> bytes:
-        """The body for an upstream's model."""
+    def to(self, model: str, *, streams: bool) -> bytes:
+        """The body for an upstream's model. `streams`: it may ask for a stream."""
         if isinstance(self.content, FormData):
             return self.content.with_text("model", model)
-        return jsonio.encode({**self.content.top, "model": model})
+        top = {name: value for name, value in self.content.top.items() if streams or name not in _SWITCHES}
+        return jsonio.encode({**top, "model": model})
 
     def field(self, name: str) -> Any:
         """One field of it; None when absent."""
@@ -262,7 +264,9 @@ class Forwarding(Operation[ForwardRoad]):
         return Plan(plan.model, able)
 
     def road(self, target: Target, credential: Credential | None) -> ForwardRoad:
-        return ForwardRoad(self._letter.to(target.model), self._endpoint, self.error_event, self._max_event)
+        streams = profile_of(kind_of(target), target, self._model).streaming
+        body = self._letter.to(target.model, streams=streams)
+        return ForwardRoad(body, self._endpoint, self.error_event, self._max_event)
 
     def outbound(self, road: ForwardRoad, target: Target, credential: Credential | None, *, stream: bool) -> Outbound:
         url = self._url(target)

@@ -21,6 +21,7 @@ from proxyapp.engine.recollection import Recollection
 from proxyapp.engine.roads import PassThrough, Road, Translation
 from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.snapshot import Model
+from proxyapp.engine.toolless import speaks_of_tools, without_tools
 from proxyapp.errors import BodyUnreadable, GatewayError, NoHealthyUpstream, UpstreamBroken, UpstreamFault
 from proxyapp.ir import levels
 from proxyapp.ir.notes import Notes
@@ -70,6 +71,7 @@ class Preparation:
         """What the caller wants kept, or has kept; None for dialects without state."""
         self._factors = factors or {}
         self._media = Media(fetcher)
+        self._profiles: dict[tuple[str, str], Profile] = {}
         self._side: UpstreamSide | None = None
         """Of the latest attempt."""
         self._now = int(time.time())
@@ -85,7 +87,7 @@ class Preparation:
     async def choose(self, plan: Plan) -> Plan:
         """The plan with the accounts first to whom this conversation's thread or reasoning belongs. Raises
         ThreadNotFound."""
-        passes = any(self._passes(target) for target in plan.targets)
+        passes = any(self.passes(target) for target in plan.targets)
         if passes and (holders := await self.recollection.thread_holders(self._call.dialect.name, self._body)):
             return prefer(plan, holders)
         if not has_choice(plan):
@@ -99,19 +101,29 @@ class Preparation:
         """Before a road is made: what the caller could not keep of earlier answers and media that it gave by address,
         if this target needs them. Raises BadRequest for media that cannot be had."""
         await self._recollect(target)
-        if not self._passes(target):
+        if not self.passes(target):
             await self._bring_media(target)
 
     async def _recollect(self, target: Target) -> None:
-        if not self._passes(target):
+        if not self.passes(target):
             await self.recollection.look_up(self.request)
 
-    def _passes(self, target: Target) -> bool:
-        """Does this target speak the caller's own dialect? False as well for a kind that is not known."""
+    def passes(self, target: Target) -> bool:
+        """Does the caller's body go to this target as it came: in its own dialect, without what the model has not?
+        False as well where that cannot be told: `road` says why."""
         try:
-            return self._dialect_of(target) is self._call.dialect
-        except GatewayError:  # `road` says so
+            if self._dialect_of(target) is not self._call.dialect:
+                return False
+            return self._profile(target).tools or not speaks_of_tools(self.request())
+        except GatewayError:
             return False
+
+    def _profile(self, target: Target) -> Profile:
+        """What the model can do there."""
+        name = (target.upstream.name, target.model)
+        if name not in self._profiles:
+            self._profiles[name] = profile_of(kind_of(target), target, self._model)
+        return self._profiles[name]
 
     async def _bring_media(self, target: Target) -> None:
         try:
@@ -124,7 +136,7 @@ class Preparation:
         needs = NEEDS_BYTES.get(self._dialect_of(target).name)
         if needs is None:
             return lambda part: False
-        return lambda part: needs(part, profile_of(kind_of(target), target, self._model))
+        return lambda part: needs(part, self._profile(target))
 
     def road(self, target: Target, credential: Credential | None) -> Road:
         """Raises BadRequest and Unsupported in the caller's words, NoHealthyUpstream for an unknown kind."""
@@ -135,10 +147,9 @@ class Preparation:
         return self.conversation.around(road) if self.conversation is not None else road
 
     def _road(self, target: Target, credential: Credential | None) -> Road:
-        kind = kind_of(target)
         dialect = self._dialect_of(target)
-        side = self._side = self.upstream_side(kind, target, credential)
-        if dialect is self._call.dialect:
+        side = self._side = self.upstream_side(target, credential)
+        if self.passes(target):
             watch, body = self.recollection.watches, self._body
             side.without_proofs = self.recollection.passes(body)
             if self.conversation is not None:
@@ -164,7 +175,8 @@ class Preparation:
     def request_for(self, target: Target, side: UpstreamSide) -> Request:
         """The request as this target gets it: with the operator's prompt and level, what was recalled, and media's
         bytes."""
-        request = with_prompt(self.request(), side.system_prompt)
+        asked = self.request() if side.profile.tools else without_tools(self.request(), side)
+        request = with_prompt(asked, side.system_prompt)
         if side.level is not None:
             side.drop(request.word("reasoning"), levels.sentence(side.level), ours=True)
             request = levels.under(request, side.level)
@@ -178,9 +190,9 @@ class Preparation:
     def outbound(self, road: Road, target: Target, credential: Credential | None, *, stream: bool) -> Outbound:
         """The HTTP request. The operator's own headers win over the kind's."""
         kind, dialect = kind_of(target), self._dialect_of(target).name
-        profile = self._side.profile if self._side is not None else profile_of(kind, target, self._model)
-        passes, level = not road.translated, self.level
-        sending = sending_of(self._call, target, dialect, profile, stream=stream, passes=passes, level=level)
+        profile = self._profile(target)
+        stream, passes = stream and profile.streaming, not road.translated
+        sending = sending_of(self._call, target, dialect, profile, stream=stream, passes=passes, level=self.level)
         headers = headers_for(target, credential, sending, accept="text/event-stream" if stream else "application/json")
         url = kind.url(target.upstream, target.model, dialect=dialect, stream=stream)
         if road.query:
@@ -225,10 +237,10 @@ class Preparation:
                 raise BodyUnreadable("The body is nested too deeply.") from exc
         return self._parsed
 
-    def upstream_side(self, kind: Kind, target: Target, credential: Credential | None) -> UpstreamSide:
+    def upstream_side(self, target: Target, credential: Credential | None) -> UpstreamSide:
         """What a dialect may use in one attempt."""
         return UpstreamSide(
-            profile=profile_of(kind, target, self._model),
+            profile=self._profile(target),
             sealer=self._sealer,
             system_prompt=system_prompt(target, self._model),
             max_output=self._model.max_output_tokens,

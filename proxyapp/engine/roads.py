@@ -6,16 +6,18 @@ whole (`answer`) or piece by piece (`feed`, `close`). No I/O here.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Protocol
 
 from proxyapp.dialects import jsonio
-from proxyapp.dialects.contract import Body, ClientSide, Dialect, FailingTap, Glimpse, Renaming, UpstreamSide
+from proxyapp.dialects.contract import Body, ClientSide, Decoder, Dialect, FailingTap, Glimpse, Renaming, UpstreamSide
 from proxyapp.dialects.sse import Frame, FrameReader
 from proxyapp.engine.affinity import made_by
 from proxyapp.engine.memory import WATCHED, Found, Gatherer
 from proxyapp.errors import BadRequest, BodyUnreadable, GatewayError, UpstreamBroken, UpstreamFault
 from proxyapp.ir import events as ev
-from proxyapp.ir.fold import unfold
+from proxyapp.ir.fold import Fold, unfold
 from proxyapp.ir.notes import Notes
 from proxyapp.ir.request import Request
 from proxyapp.ir.response import Response
@@ -34,7 +36,8 @@ class WholeRoad(Protocol):
     """What the prompt's text was reckoned to be, for the history to learn from; None = not reckoned."""
 
     def answer(self, raw: bytes) -> bytes:
-        """A whole answer for the caller. Raises UpstreamFault when it is an error or unreadable."""
+        """A whole answer for the caller; a stream that came where none was asked for becomes one. Raises UpstreamFault
+        when it is an error or unreadable."""
         ...
 
 
@@ -107,12 +110,22 @@ class PassThrough:
         self._request = Request(client_dialect=dialect.name, model=model, stream=True, include_usage=True)
 
     def answer(self, raw: bytes) -> bytes:
+        if _is_stream(raw):
+            return self._folded(raw)
         glimpse = self._dialect.glimpse(raw)
         if glimpse.error is not None:
             raise glimpse.error
         self.glimpse = glimpse
         self._note(raw)
         return raw if self._renaming is None else self._renaming.renamed(raw, self._named)
+
+    def _folded(self, raw: bytes) -> bytes:
+        response = folded([raw], self._dialect.decoder(self._side), self._frames)
+        self._note(raw)
+        self.glimpse = _glimpse_of(response)
+        if self._renaming is not None:
+            response.model = self._named
+        return jsonio.encode(self._dialect.render_response(response, self._as_asked(), self._client))
 
     def feed(self, chunk: bytes) -> bytes:
         return self._relay(self._frames.feed(chunk))
@@ -244,7 +257,10 @@ class Translation:
         return _encode_whole(self._client, response, self._request, self._client_side)
 
     def _read(self, raw: bytes) -> Response:
-        response = _parse(self._upstream, raw, self._side)
+        if _is_stream(raw):
+            response = folded([raw], self._decoder, self._frames)
+        else:
+            response = _parse(self._upstream, raw, self._side)
         self.glimpse = _glimpse_of(response)
         for part in response.parts:
             self._gatherer.part(part)
@@ -258,6 +274,33 @@ _CONTENT = frozenset(
     {ev.TextDelta, ev.ReasoningDelta, ev.SignatureDelta, ev.ArgumentsDelta, ev.PartEnded, ev.PartStarted}
 )
 _FACTS = frozenset({ev.Started, ev.UsageGiven, ev.Finished})
+
+
+_STREAM = re.compile(rb"\s*(?:data|event|id|retry)?:")
+"""How a stream of events begins; JSON begins otherwise."""
+
+
+def _is_stream(raw: bytes) -> bool:
+    """By its own first bytes: some servers stream unasked, and not all of those say so in the head."""
+    return _STREAM.match(raw.removeprefix(b"\xef\xbb\xbf")) is not None
+
+
+def folded(pieces: Iterable[bytes], decoder: Decoder, frames: FrameReader) -> Response:
+    """A stream as one answer. Raises its own error, UpstreamBroken when it was cut."""
+    collected = Fold()
+
+    def add(events: list[ev.Event]) -> None:
+        for event in events:
+            if not collected.finished and collected.failure is None:
+                collected.add(event)
+
+    for piece in pieces:
+        for frame in frames.feed(piece):
+            add(decoder.feed(frame))
+    for frame in frames.close():
+        add(decoder.feed(frame))
+    add(decoder.close())
+    return collected.result()
 
 
 def _is_whole(frame: Frame) -> bool:

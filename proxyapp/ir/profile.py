@@ -112,5 +112,12 @@ class Profile(Struct, kw_only=True, frozen=True):
     api: Literal["", "chat", "responses", "messages", "generate_content"] = ""
     """Operators only: which of the kind's dialects this model speaks, as an upstream's `api`; "" = as the upstream's
     setting or the kind says."""
+    streaming: bool = True
+    """False: it answers whole alone. Callers who want a stream get one made of the whole answer."""
+    tools: bool = True
+    """False: callers' tools are refused, calls of before are told in words."""
+    fast: bool = False
+    """The faster service: `service_tier: priority` where Responses are spoken, unless the caller named one;
+    at Factory also for Claude."""
     provider: str = ""
     """Factory: who runs the model there (`x-api-provider`)."""

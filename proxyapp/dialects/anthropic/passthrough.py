@@ -33,6 +33,8 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     every other value keeps its bytes."""
     top = dict(body.top)
     top["model"] = Raw(jsonio.encode(model))
+    if not side.profile.streaming:
+        top.pop("stream", None)
     display = leveling.take_away(top) if side.level is not None else None
     if _SEALED in body.raw and "messages" in top:
         _unseal(top, side)

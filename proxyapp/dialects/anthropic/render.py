@@ -54,7 +54,7 @@ def render_request(request: Request, side: UpstreamSide) -> Body:
     body |= settings.identity(request, side)
     if request.cache_auto:
         body["cache_control"] = cache_control(request.cache_auto)
-    if request.stream:
+    if request.stream and side.profile.streaming:
         body["stream"] = True
     settings.extras(request, side, body)
     _keep_last_cache_points(body, side, request.word("cache"))

@@ -30,16 +30,17 @@ def render_request(request: Request, side: UpstreamSide) -> dict[str, Any]:
         system, turns = _new_part(system, turns, side)
     if system:
         side.drop("system", "A bot has its own prompt: system texts stand before the user's words.", dropped=False)
+    streams = request.stream and side.profile.streaming
     body: dict[str, Any] = {
         "bot_id": side.model.removeprefix(_PREFIX),
         "user_id": request.end_user or side.caller or "anonymous",
-        "stream": request.stream,
+        "stream": streams,
         "auto_save_history": True,
         "additional_messages": messages(system, turns, side),
     }
     if meta := {name: value for name, value in request.metadata.items() if name != _CONVERSATION}:
         body["meta_data"] = meta
-    return body | _extras(request, side)
+    return body | _extras(request, side, streams=streams)
 
 
 def _conversation(request: Request) -> str:
@@ -105,7 +106,7 @@ def _text_alone(name: str, value: Any) -> None:
         raise Unsupported("A bot answers in text only.", param=name)
 
 
-def _extras(request: Request, side: UpstreamSide) -> dict[str, Any]:
+def _extras(request: Request, side: UpstreamSide, *, streams: bool) -> dict[str, Any]:
     """Coze's own fields as they came; those of other dialects are judged by the tables. Raises Unsupported."""
     fields: dict[str, Any] = {}
     for name, value in request.extras.items():
@@ -117,7 +118,7 @@ def _extras(request: Request, side: UpstreamSide) -> dict[str, Any]:
             side.refuse(name, f"This upstream has no counterpart of '{name}'.")
         elif name != _CONVERSATION and name not in SILENT_EXTRAS:
             side.drop(name, "The upstream's dialect has no such field.")
-    if fields.get("auto_save_history") is False and not request.stream:
+    if fields.get("auto_save_history") is False and not streams:
         del fields["auto_save_history"]
         side.drop("auto_save_history", "Without a stream the answer is read back from the saved conversation.")
     return fields

@@ -41,6 +41,8 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     """The caller's body for this upstream. Values that need no change are sent as the caller wrote them."""
     top = dict(body.top)
     top["model"] = Raw(jsonio.encode(model))
+    if not side.profile.streaming:
+        top.pop("stream", None)
     _patch_usage(top, side)
     if _is_empty_list(top.get("tools")):  # refused by several servers, and then the choice has nothing to choose from
         for name in _NEED_TOOLS:

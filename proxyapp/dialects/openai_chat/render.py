@@ -20,7 +20,7 @@ def render_request(request: Request, side: UpstreamSide) -> dict[str, Any]:
         "model": side.model,
         "messages": fit_messages(TurnRenderer(request, side, names).render(instructions), side),
     }
-    if request.stream:
+    if request.stream and side.profile.streaming:
         body["stream"] = True
         if side.profile.usage_in_stream:
             body["stream_options"] = {"include_usage": True}

@@ -30,6 +30,11 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     """The caller's body for this upstream. Values that need no change are sent as the caller wrote them."""
     top = dict(body.top)
     top["model"] = Raw(jsonio.encode(model))
+    if not side.profile.streaming:
+        for name in ("stream", "stream_options"):
+            top.pop(name, None)
+    if side.profile.fast and bytes(top.get("service_tier", b"null")) == b"null":
+        top["service_tier"] = Raw(b'"priority"')
     if side.max_output is not None:
         _cap(top, side)
     if side.level is not None:

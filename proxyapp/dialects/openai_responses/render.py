@@ -24,7 +24,7 @@ def render_request(request: Request, side: UpstreamSide) -> dict[str, Any]:
     if turns.instructions:
         body["instructions"] = turns.instructions
     body["input"] = turns.items
-    if request.stream:
+    if request.stream and side.profile.streaming:
         body["stream"] = True
     body["store"] = False
     body |= render_tools(request, side, names)

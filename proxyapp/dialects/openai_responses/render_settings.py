@@ -115,6 +115,8 @@ def _openai_only(request: Request, side: UpstreamSide) -> Fields:
         return {}
     fields: Fields = {"metadata": request.metadata} if request.metadata else {}
     tier = TIER_OF.get(request.service_tier or "", request.service_tier)
+    if tier is None and side.profile.fast:
+        tier = "priority"
     if tier in TIERS or (tier is not None and request.client_dialect == NAME):
         fields["service_tier"] = tier
     elif tier is not None:
