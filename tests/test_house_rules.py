@@ -21,7 +21,19 @@ CLIENTS = (
     *("httpx", "httpx2", "aiohttp", "httpx_aiohttp", "aiohttp_socks", "python_socks"),
     *("requests", "urllib3", "urllib.request", "http.client"),
 )
-SHARED = ("contract", "sse", "jsonio", "signatures", "naming", "proofs", "arguments", "waiting", "leveling", "openai")
+SHARED = (
+    "contract",
+    "sse",
+    "jsonio",
+    "signatures",
+    "naming",
+    "proofs",
+    "arguments",
+    "waiting",
+    "leveling",
+    "cleaning",
+    "openai",
+)
 DIALECT_SHARED = {f"proxyapp.dialects.{name}" for name in SHARED}
 
 # package -> what of ours it may import (prefixes). What is not listed here is not restricted.

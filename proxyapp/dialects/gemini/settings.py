@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxyapp.dialects import jsonio
+from proxyapp.dialects import cleaning, jsonio
 from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.dialects.gemini import schema
 from proxyapp.dialects.gemini.tables import FOREIGN_EXTRAS, NAME, SEED_MAX, SERVICE_TIER, STOP_MAX
 from proxyapp.dialects.gemini.thinking import thinking_config
 from proxyapp.errors import Unsupported
@@ -104,7 +103,7 @@ def _format(request: Request, side: UpstreamSide, instructions: list[str], *, to
         return {}
     if wanted.kind == "json_object":
         return {"responseMimeType": "application/json"}
-    fitted, was_cut = schema.answer(wanted.schema, as_json=side.profile.json_schema)
+    fitted, was_cut = cleaning.answer(wanted.schema, as_json=side.profile.json_schema)
     if was_cut:
         side.drop(path, "A part of the schema that holds itself was cut off.", dropped=False)
     key = "responseJsonSchema" if side.profile.json_schema else "responseSchema"

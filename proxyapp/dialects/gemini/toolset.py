@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from proxyapp.dialects import cleaning
 from proxyapp.dialects import naming
 from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.dialects.gemini import schema
 from proxyapp.dialects.gemini.tables import NAME
 from proxyapp.errors import Unsupported
 from proxyapp.ir.parts import ToolCall
@@ -81,7 +81,7 @@ class Toolset:
             description, wanted = _free_text_description(tool), FREE_TEXT
         if description:
             spec["description"] = description
-        clean = schema.json_parameters if self.side.profile.json_schema else schema.parameters
+        clean = cleaning.json_parameters if self.side.profile.json_schema else cleaning.parameters
         fitted, was_cut = clean(wanted)
         if was_cut:
             self.side.drop(f"{path}.parameters", "A part of the schema that holds itself was cut off.", dropped=False)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from proxyapp.dialects.gemini import schema
+from proxyapp.dialects import cleaning
 from proxyapp.errors import BadRequest, Unsupported
 from tests.corpus.schemas import validator
 from tests.dialects.gemini.conftest import NEW, OLD, OLDEST, PRO
@@ -205,7 +205,7 @@ def test_a_request_of_nothing_still_has_a_content(asked):
 
 
 def message(schema_: dict) -> dict:
-    return schema.parameters({"type": "object", "properties": {"p": schema_}})[0]["properties"]["p"]
+    return cleaning.parameters({"type": "object", "properties": {"p": schema_}})[0]["properties"]["p"]
 
 
 @pytest.mark.parametrize(
@@ -242,8 +242,8 @@ def test_a_schema_in_googles_own_words(given, want):
 def test_the_callers_schema_is_not_changed():
     given = {"type": "object", "properties": {"a": {"exclusiveMinimum": 0, "type": ["integer", "null"], "const": 1}}}
     before = json.dumps(given)
-    schema.parameters(given)
-    schema.json_parameters(given)
+    cleaning.parameters(given)
+    cleaning.json_parameters(given)
     assert json.dumps(given) == before
 
 
@@ -255,7 +255,7 @@ def test_json_schema_keeps_its_references_and_loses_what_google_does_not_know():
         "properties": {"x": {"$ref": "#/definitions/a", "description": "lost"}, "y": {"const": 1}},
         "additionalProperties": False,
     }
-    assert schema.json_parameters(given)[0] == {
+    assert cleaning.json_parameters(given)[0] == {
         "$defs": {"a": {"type": "string", "description": '(pattern: "^a")'}},
         "type": "object",
         "properties": {"x": {"$ref": "#/$defs/a"}, "y": {"enum": [1]}},
@@ -263,7 +263,7 @@ def test_json_schema_keeps_its_references_and_loses_what_google_does_not_know():
     }
 
 
-@pytest.mark.parametrize("clean", [schema.parameters, schema.json_parameters])
+@pytest.mark.parametrize("clean", [cleaning.parameters, cleaning.json_parameters])
 def test_no_parameters_are_none(clean):
     for nothing in (None, {}, {"type": "object"}, {"type": "object", "properties": {}, "additionalProperties": False}):
         assert clean(nothing) == (None, False)
@@ -280,4 +280,4 @@ def test_schemas_beyond_reason_are_refused():
     loop = {"$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"}
     for wrong in ({"type": "object", "properties": {"x": deep}}, bomb, loop):
         with pytest.raises(BadRequest):
-            schema.parameters(wrong)
+            cleaning.parameters(wrong)
