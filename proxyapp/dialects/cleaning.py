@@ -1,4 +1,5 @@
-"""JSON Schemas that Gemini takes, in two forms: the `Schema` message and, on newer models, a part of JSON Schema.
+"""JSON Schemas that strict servers take: Gemini's `Schema` message, the part of JSON Schema that its newer models know,
+and the message's keywords in JSON Schema's spelling, for servers of other dialects that are as strict.
 
 The Schema message is protobuf: one unknown key and the whole request is refused. Keywords are touched, property names
 never, the caller's schema is not changed; what cannot be said becomes a hint in the description, so that the model may
@@ -28,9 +29,9 @@ _KEPT = (
     "pattern", "example", "propertyOrdering", "default", "minimum", "maximum",
 )  # fmt: skip
 _FORMATS = {
-    "STRING": ("date-time", "enum"),
-    "NUMBER": ("float", "double"),
-    "INTEGER": ("int32", "int64"),
+    "string": ("date-time", "enum"),
+    "number": ("float", "double"),
+    "integer": ("int32", "int64"),
 }
 _JSON_KEPT = (
     "$id", "$anchor", "type", "format", "title", "description", "enum", "minItems", "maxItems", "minimum", "maximum",
@@ -47,6 +48,11 @@ def parameters(schema: Schema | None) -> tuple[Schema | None, bool]:
 def json_parameters(schema: Schema | None) -> tuple[Schema | None, bool]:
     """A tool's `parametersJsonSchema`; None when it takes none."""
     return _guarded(_Json(schema or {}), schema, upper=False)
+
+
+def plain(schema: Schema) -> Schema:
+    """The schema in the keywords of the message, as JSON Schema spells them. Raises BadRequest."""
+    return _Plain(schema).whole()[0]
 
 
 def answer(schema: Schema | None, *, as_json: bool) -> tuple[Schema, bool]:
@@ -118,6 +124,14 @@ class _Cleaner:
 class _Message(_Cleaner):
     """To the Schema message."""
 
+    marks_enums = True
+    """A string with `enum` has the format `enum`."""
+
+    @staticmethod
+    def word(kind: str) -> str:
+        """How a type is written."""
+        return kind.upper()
+
     def clean(self, value: Any, refs: tuple[str, ...]) -> Schema:
         self._count()
         if not isinstance(value, dict):
@@ -140,7 +154,7 @@ class _Message(_Cleaner):
         rest = {key: value for key, value in node.items() if key != "$ref"}
         if target is None or ref in refs:
             self.was_cut = True
-            return {"type": "OBJECT", "description": f"recursive: {ref.rpartition('/')[2]}"}
+            return {"type": self.word("object"), "description": f"recursive: {ref.rpartition('/')[2]}"}
         return self.clean({**target, **rest}, (*refs, ref))
 
     def _union(self, node: Schema, refs: tuple[str, ...], nullable: bool) -> Schema | None:
@@ -161,13 +175,15 @@ class _Message(_Cleaner):
 
     def _plain(self, node: Schema, refs: tuple[str, ...], nullable: bool) -> Schema:
         kind = _kind_of(node)
-        out: Schema = {"type": kind.upper()}
+        out: Schema = {"type": self.word(kind)}
         hints: list[str] = []
         for key in _KEPT:
             if key in node:
                 out[key] = node[key]
-        self._format(node, out, hints)
-        nullable = _enumerate(node, out, hints) or nullable
+        self._format(kind, node, out, hints)
+        nullable = _enumerate(kind, node, out, hints) or nullable
+        if self.marks_enums and "enum" in out:
+            out["format"] = "enum"
         if kind == "array":
             out["items"] = self._items(node, refs)
         if isinstance(node.get("properties"), dict) and node["properties"]:
@@ -179,9 +195,9 @@ class _Message(_Cleaner):
         done = {"type", "format", "enum", "items", "prefixItems", "properties", "required", "nullable", *_KEPT}
         return _hinted(out, node, done | _SILENT, hints)
 
-    def _format(self, node: Schema, out: Schema, hints: list[str]) -> None:
+    def _format(self, kind: str, node: Schema, out: Schema, hints: list[str]) -> None:
         word = node.get("format")
-        if word in _FORMATS.get(out["type"], ()):
+        if word in _FORMATS.get(kind, ()):
             out["format"] = word
         elif word:
             hints.append(f"format: {word}")
@@ -194,16 +210,26 @@ class _Message(_Cleaner):
                 cleaned = self.clean(entry, refs)
                 kinds += [cleaned] if cleaned not in kinds else []
             return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
-        return self.clean(node.get("items"), refs) if node.get("items") else {"type": "OBJECT"}
+        return self.clean(node.get("items"), refs) if node.get("items") else {"type": self.word("object")}
 
     def _properties(self, node: Schema, out: Schema, refs: tuple[str, ...]) -> None:
         out["properties"] = {name: self.clean(entry, refs) for name, entry in node["properties"].items()}
         for name, entry in out["properties"].items():
             if not entry:
-                out["properties"][name] = {"type": "STRING"}
+                out["properties"][name] = {"type": self.word("string")}
         names = [name for name in _texts(node.get("required")) if name in out["properties"]]
         if names:
             out["required"] = names
+
+
+class _Plain(_Message):
+    """To the message's keywords in JSON Schema's spelling."""
+
+    marks_enums = False
+
+    @staticmethod
+    def word(kind: str) -> str:
+        return kind
 
 
 class _Json(_Cleaner):
@@ -297,7 +323,7 @@ def _kind_of(node: Schema) -> str:
     return "string"
 
 
-def _enumerate(node: Schema, out: Schema, hints: list[str]) -> bool:
+def _enumerate(kind: str, node: Schema, out: Schema, hints: list[str]) -> bool:
     """Members are strings here. Others are written as strings where they are values of a string; for numbers they
     become a hint, since the message refuses an enum of them. True when null was among them."""
     members = node.get("enum")
@@ -305,10 +331,9 @@ def _enumerate(node: Schema, out: Schema, hints: list[str]) -> bool:
         return False
     said = [member for member in members if member is not None and member != ""]
     words = [member if isinstance(member, str) else jsonio.text(member) for member in said]
-    if out["type"] == "STRING":
+    if kind == "string":
         if words:
             out["enum"] = list(dict.fromkeys(words))
-            out["format"] = "enum"
     elif words:
         hints.append(f"one of: {', '.join(words)}")
     return None in members

@@ -52,6 +52,9 @@ class Profile(Struct, kw_only=True, frozen=True):
     """Takes a JSON schema for the answer natively."""
     json_object: bool = True
     strict_tools: bool = True
+    plain_schemas: bool = False
+    """Chat servers: schemas with keywords of JSON Schema that Gemini does not know are refused; they are cleaned of
+    them (and cannot be strict then)."""
     developer_role: bool = False
     """Chat servers: knows role `developer` (else it is sent as `system`)."""
     custom_tools: bool = False

@@ -175,6 +175,7 @@ COMPATIBLE: tuple[tuple[re.Pattern[str], Profile], ...] = tuple(
             r"deepseek",
             Profile(reasoning_back="tool_turns", structured_output=False, think_tags=True, thinks_unasked=False),
         ),
+        (r"gemini", Profile(top_k=True, think_tags=True, thinks_unasked=False, plain_schemas=True)),
     )
 )
 COMPATIBLE_DEFAULT = Profile(top_k=True, think_tags=True, thinks_unasked=False)

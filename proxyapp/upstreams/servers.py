@@ -141,6 +141,13 @@ PERPLEXITY = _server(
     versioned=False,
 )
 
+GOOGLE = _server(
+    "Gemini",
+    r"(^|\.)generativelanguage\.googleapis\.com$",
+    # Its layer for OpenAI's clients makes Schema messages of schemas, and knows no more of them (upstreams.md 5.4.6).
+    Profile(plain_schemas=True),
+)
+
 OLLAMA = _server(
     "Ollama",
     r":11434$|(^|\.)ollama\.com$",
@@ -175,7 +182,7 @@ LM_STUDIO = _server(
     (r"gpt-oss", {"reasoning_effort": True, "efforts": _EFFORTS}),
 )
 
-SERVERS = (DEEPSEEK, OPENROUTER, MISTRAL, GROQ, XAI, PERPLEXITY, OLLAMA, LM_STUDIO)
+SERVERS = (DEEPSEEK, OPENROUTER, MISTRAL, GROQ, XAI, PERPLEXITY, GOOGLE, OLLAMA, LM_STUDIO)
 
 
 @functools.lru_cache(maxsize=256)

@@ -34,6 +34,18 @@ REQUEST = """curl -X POST http://localhost:3000/v1/messages \\
   }'"""
 WHOLE, STREAMED = REQUEST % "", REQUEST % '\n    "stream": true,'
 
+SCHEMA = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "format": {"type": "string", "format": "uri"},
+        "additionalProperties": {"type": "object", "properties": {"$schema": {"type": "integer"}}},
+        "when": {"type": "string", "format": "date-time"},
+    },
+    "required": ["format"],
+}
+
 
 class Servers:
     """The main server and the one for haiku."""
@@ -149,6 +161,25 @@ def test_any_other_name_goes_to_the_main_server_as_it_is(gateway, servers):
     for model in ("claude-sonnet-4-5-20250929", "llama3:8b", "some/model"):
         assert curl(gateway, WHOLE.replace("gpt-3.5-turbo", model))[0] == 200
         assert servers.main.last.body["model"] == model
+
+
+def test_tool_schemas_are_cleaned_of_keywords_and_keep_their_properties(gateway, servers):
+    client = anthropic.Anthropic(base_url=gateway.url, api_key="your-api-key", max_retries=0)
+    client.messages.create(
+        model="gpt-3.5-turbo",
+        max_tokens=100,
+        messages=[{"role": "user", "content": "Look it up."}],
+        tools=[{"name": "look_up", "description": "Looks up.", "input_schema": SCHEMA}],
+    )
+    sent = servers.main.last.body["tools"][0]["function"]["parameters"]
+    assert "$schema" not in sent
+    assert "additionalProperties" not in sent
+    assert set(sent["properties"]) == {"format", "additionalProperties", "when"}
+    assert sent["properties"]["format"]["type"] == "string"
+    assert "format" not in sent["properties"]["format"]
+    assert sent["properties"]["when"]["format"] == "date-time"
+    assert sent["properties"]["additionalProperties"]["properties"] == {"$schema": {"type": "integer"}}
+    assert sent["required"] == ["format"]
 
 
 def test_a_call_of_a_tool_comes_back_as_one(gateway, servers):

@@ -30,6 +30,7 @@ def profile(base_url: str, model: str):
         ("http://gpu-box:11434", "Ollama"),
         ("https://ollama.com/v1", "Ollama"),
         ("http://127.0.0.1:1234/v1", "LM Studio"),
+        ("https://generativelanguage.googleapis.com/v1beta/openai/", "Gemini"),
         ("https://relay.example/https://api.x.ai/v1", "xAI"),
         ("http://localhost:8000/v1", None),
         ("https://notmistral.ai.example.org", None),
@@ -43,6 +44,12 @@ def profile(base_url: str, model: str):
 def test_a_server_is_known_by_its_host(base, name):
     found = servers.known(base)
     assert (found.name if found else None) == name
+
+
+def test_schemas_are_cleaned_where_gemini_is_behind():
+    assert profile("https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.5-flash").plain_schemas
+    assert profile("https://x.example", "google/gemini-2.5-pro").plain_schemas
+    assert not profile("https://x.example", "llama3").plain_schemas
 
 
 def test_an_unknown_server_is_judged_by_the_models_name():

@@ -142,7 +142,7 @@ def _relay(wish: Wish, said: Relay) -> None:
     the second leaves out is as of the first."""
     if said.base_url:
         wish.upstreams.append(_relayed(OPENAI, said.base_url, _keys("OPENAI_API_KEY", said.api_key)))
-        wish.models.append(_passing(ANY, OPENAI, "*"))
+        wish.models.append(_passing(wish, ANY, "*"))
         wish.said |= {OPENAI: "OPENAI_BASE_URL", ANY: "OPENAI_BASE_URL"}
         wish.example = wish.example or ("/v1/messages", "gpt-3.5-turbo")
     if not (said.haiku_model or said.haiku_base_url or said.haiku_api_key):
@@ -154,7 +154,7 @@ def _relay(wish: Wish, said: Relay) -> None:
         shown = own or _keys("OPENAI_API_KEY", said.api_key)
         wish.upstreams.append(_relayed(HAIKU, said.haiku_base_url or said.base_url, shown))
         wish.said[HAIKU] = "HAIKU_BASE_URL"
-    wish.models.append(_passing(ANY_HAIKU, upstream, said.haiku_model or "*"))
+    wish.models.append(_passing(wish, ANY_HAIKU, said.haiku_model or "*", upstream))
     wish.said[ANY_HAIKU] = "HAIKU_MODEL_NAME"
 
 
@@ -165,8 +165,11 @@ def _relayed(name: str, base_url: str, shown: list[UpstreamKeySpec]) -> Upstream
     return UpstreamSpec(name=name, kind=kind, base_url=base_url, keys=shown, allow_caller_keys=not shown)
 
 
-def _passing(name: str, upstream: str, model: str) -> ModelSpec:
-    return ModelSpec(name=name, routes=[RouteSpec(upstream=upstream, model=model)])
+def _passing(wish: Wish, name: str, model: str, upstream: str = OPENAI) -> ModelSpec:
+    """Schemas are cleaned for servers that only copy OpenAI's, as there: the strict ones among them refuse the rest."""
+    kind = next(spec.kind for spec in wish.upstreams if spec.name == upstream)
+    profile = {"plain_schemas": True} if kind == "openai_compatible" else {}
+    return ModelSpec(name=name, routes=[RouteSpec(upstream=upstream, model=model)], profile=profile)
 
 
 def _without_own(said: Relay, own_address: str, wish: Wish) -> Relay | None:

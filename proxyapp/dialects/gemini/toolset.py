@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from proxyapp.dialects import cleaning
-from proxyapp.dialects import naming
+from proxyapp.dialects import cleaning, naming
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.dialects.gemini.tables import NAME
 from proxyapp.errors import Unsupported

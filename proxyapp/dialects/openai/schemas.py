@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxyapp.dialects import cleaning
+from proxyapp.ir.profile import Profile
+
 _FORBIDDEN = {"allOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "patternProperties"}
 _BRANCHES = ("anyOf", "prefixItems")
 _MAPS = ("properties", "$defs", "definitions")
+
+
+def fitting(schema: dict[str, Any] | None, profile: Profile) -> dict[str, Any] | None:
+    """The schema without the keywords that the server would refuse. Raises BadRequest."""
+    return cleaning.plain(schema) if schema and profile.plain_schemas else schema
 
 
 def parameters(schema: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import UpstreamSide
-from proxyapp.dialects.openai.schemas import satisfies_strict
+from proxyapp.dialects.openai.schemas import fitting, satisfies_strict
 from proxyapp.dialects.openai.tables import EFFORT_OF_BUDGET, EFFORTS
 from proxyapp.ir.request import Format, ReasoningSettings, Request
 
@@ -95,12 +95,17 @@ def end_user(request: Request, side: UpstreamSide, *, own: bool) -> dict[str, st
 def schema_spec(request: Request, wanted: Format, side: UpstreamSide) -> dict[str, Any]:
     """`name`, `schema` and what else is known of it. Never tightened: optional properties stay optional, at the
     price of strict (2.6, rule 3)."""
-    schema = wanted.schema or {}
+    schema = fitting(wanted.schema or {}, side.profile) or {}
     spec: dict[str, Any] = {"name": _ILLEGAL_NAME.sub("_", wanted.name or "response")[:64] or "response"}
     if wanted.description is not None:
         spec["description"] = wanted.description
     spec["schema"] = schema
-    if wanted.strict is not None:
+    if side.profile.plain_schemas:
+        if wanted.strict:
+            side.drop(
+                request.word("format"), "Sent as not strict: the server knows part of JSON Schema.", dropped=False
+            )
+    elif wanted.strict is not None:
         spec["strict"] = wanted.strict
     elif wanted.always_held:
         spec["strict"] = satisfies_strict(schema)

@@ -7,7 +7,7 @@ from typing import Any
 from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.dialects.naming import wire_names
 from proxyapp.dialects.openai.custom import WRAPPED_SCHEMA, guidance
-from proxyapp.dialects.openai.schemas import parameters, satisfies_strict
+from proxyapp.dialects.openai.schemas import fitting, parameters, satisfies_strict
 from proxyapp.dialects.openai_chat.assistant import full_name
 from proxyapp.dialects.openai_chat.tables import NAME
 from proxyapp.ir.parts import ToolCall
@@ -60,9 +60,9 @@ def _function(tool: Tool, side: UpstreamSide, names: dict[str, str]) -> dict[str
     spec: dict[str, Any] = {"name": names[full_name(tool.name, tool.namespace)]}
     if tool.description is not None:
         spec["description"] = tool.description
-    if (schema := parameters(tool.schema)) is not None:
+    if (schema := parameters(fitting(tool.schema, side.profile))) is not None:
         spec["parameters"] = schema
-    if tool.strict is not None and side.profile.strict_tools:
+    if tool.strict is not None and side.profile.strict_tools and not side.profile.plain_schemas:
         spec["strict"] = tool.strict and satisfies_strict(tool.schema)
     if tool.strict and not spec.get("strict"):
         side.drop("tools", f"Tool '{tool.name}' is not sent as strict: the upstream would refuse it.", dropped=False)

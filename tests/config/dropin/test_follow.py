@@ -289,7 +289,7 @@ def test_a_revoked_one_stays_revoked_while_it_is_the_same():
     after(Seeds(proxy_key="program-key"))
     ApiKey.objects.update(enabled=False)
     after(Seeds(proxy_key="program-key"))
-    assert build_snapshot().keys == {}
+    assert build_snapshot().keys[digest("program-key")].revoked
 
 
 @pytest.mark.parametrize("key", ["short", "with a space in it", "schlüssel-und-mehr"])

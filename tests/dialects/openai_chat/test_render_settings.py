@@ -300,3 +300,52 @@ def test_extras_go_back_to_their_own_dialect_and_are_noted_elsewhere(render: Any
     with pytest.raises(Unsupported) as caught:
         render(ask(extras={"mcp_servers": []}))
     assert caught.value.param == "mcp_servers"
+
+
+# --- servers that know a part of JSON Schema
+
+
+LOOSE = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "format": {"type": ["string", "null"], "format": "uri"},
+        "const": {"const": "a"},
+        "size": {"$ref": "#/$defs/Size"},
+        "tree": {"$ref": "#"},
+    },
+    "required": ["format", "absent"],
+    "$defs": {"Size": {"type": "integer", "exclusiveMinimum": 0}},
+}
+A_FORMAT = Format(kind="json_schema", schema=STRICT, strict=True)
+PLAIN = {
+    "type": "object",
+    "properties": {
+        "format": {"type": "string", "nullable": True, "description": "(format: uri)"},
+        "const": {"type": "string", "enum": ["a"]},
+        "size": {"type": "integer", "minimum": 1},
+    },
+    "required": ["format"],
+}
+
+
+def test_strict_servers_get_the_keywords_they_know_and_every_property(render: Any, upstream: Any) -> None:
+    side = upstream(plain_schemas=True)
+    body = render(ask(tools=[Tool(name="f", schema=LOOSE, strict=True)], format=A_FORMAT), side)
+    function = body["tools"][0]["function"]
+    sent = function["parameters"]
+    tree = sent["properties"].pop("tree")
+    assert sent == PLAIN
+    assert set(tree["properties"]) == set(LOOSE["properties"])
+    assert tree["properties"]["tree"] == {"type": "object", "description": "recursive: #"}
+    assert "strict" not in function
+    asked = body["response_format"]["json_schema"]
+    assert "strict" not in asked
+    assert "additionalProperties" not in asked["schema"]
+    assert {"tools", "output_config.format"} <= set(paths(side))
+
+
+def test_other_servers_get_schemas_as_they_are(render: Any, upstream: Any) -> None:
+    body = render(ask(tools=[Tool(name="f", schema=LOOSE)]), upstream())
+    assert body["tools"][0]["function"]["parameters"] == LOOSE
