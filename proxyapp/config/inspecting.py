@@ -10,11 +10,7 @@ from proxyapp.config.document import ClientSpec, Document, ModelSpec, UpstreamKe
 from proxyapp.config.profile import typed_overrides
 from proxyapp.config.reading import nearest
 from proxyapp.models import ProxyPool, Upstream
-from proxyapp.models.tokens import OWN_TOKEN_SERVER
 from proxyapp.models.upstreams import APIS, KINDS
-
-LATER_KINDS = ("factory",)
-"""Kinds of the contract that this version does not have."""
 
 KEPT = "is kept, but not in force in this version"
 
@@ -45,8 +41,6 @@ def warnings_of(document: Document) -> list[str]:
 def _idle_of_upstream(upstream: UpstreamSpec) -> Iterator[tuple[str, Any, str]]:
     idle_version = upstream.api_version and upstream.kind != "azure"
     yield "api_version", idle_version, "is kept, but has a meaning for the kind azure alone"
-    nowhere = upstream.oauth and not upstream.oauth.token_url and upstream.kind not in OWN_TOKEN_SERVER
-    yield "oauth.token_url", nowhere, "is needed to refresh the token: this kind has no token server of its own"
 
 
 def _idle_of_model(model: ModelSpec) -> Iterator[tuple[str, Any, str]]:
@@ -90,9 +84,7 @@ def _kinds(upstreams: list[UpstreamSpec]) -> Iterator[str]:
     kinds, apis = [kind for kind, _ in KINDS], [api for api, _ in APIS]
     for number, upstream in enumerate(upstreams):
         path = f"upstreams[{number}]"
-        if upstream.kind in LATER_KINDS:
-            yield f"{path}.kind: {upstream.kind!r} is not available in this version; there are {', '.join(kinds)}"
-        elif upstream.kind not in kinds:
+        if upstream.kind not in kinds:
             yield f"{path}.kind: unknown; {nearest(upstream.kind, kinds)}"
         if upstream.api is not None and upstream.api not in apis:
             yield f"{path}.api: unknown; {nearest(upstream.api, apis)}"

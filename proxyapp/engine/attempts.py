@@ -192,9 +192,10 @@ async def _made(
     await preparation.recall(target)
     road = preparation.road(target, credential)
     exchange.notes, exchange.dropped, exchange.weight = road.notes, road.notes.header(), road.weight
+    outbound = preparation.outbound(road, target, credential, stream=stream)
     if road.translated or exchange.is_rewritten:
-        exchange.upstream_request.add(road.body)
-    return road, preparation.outbound(road, target, credential, stream=stream)
+        exchange.upstream_request.add(outbound.body)
+    return road, outbound
 
 
 async def _refusal(preparation: Preparing[R], target: Target, answer: Answer, exchange: Exchange) -> UpstreamFault:

@@ -182,10 +182,11 @@ def _without(target: Target, health: Health) -> list[Credential | None]:
     _tell_of_tokens(target, health)
     if target.upstream.kind in KEYLESS_KINDS or any(name.lower() in KEY_HEADERS for name in target.upstream.headers):
         return [None]
-    raise NoCredential(
-        f"The upstream {target.upstream.name} has no key. Add one in the console under Upstreams, or send your own "
-        "where the upstream allows callers' keys."
-    )
+    upstream = target.upstream
+    sentence = f"The upstream {upstream.name} has no key. Add one in the console under Upstreams"
+    if not upstream.allow_caller_keys:
+        raise NoCredential(f"{sentence}, or allow callers' own keys there.")
+    raise NoCredential(f"{sentence}, or send your own in the header X-Factory-API-Key or X-API-Key.")
 
 
 def _is_out(target: Target, health: Health, operation: str) -> bool:

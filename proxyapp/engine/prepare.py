@@ -304,7 +304,10 @@ def headers_for(
         "accept-encoding": "identity",
         "user-agent": USER_AGENT,
     }
-    headers.update(kind_of(target).headers(target.upstream, credential.secret if credential else None, sending))
+    secret = None if credential is None or credential.verbatim else credential.secret
+    headers.update(kind_of(target).headers(target.upstream, secret, sending))
+    if credential is not None and credential.verbatim:
+        headers["authorization"] = credential.secret
     headers.update({name.lower(): value for name, value in target.upstream.headers.items()})
     return headers
 

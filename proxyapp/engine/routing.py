@@ -168,10 +168,10 @@ def credentials(upstream: Upstream, caller: Caller, rng: random.Random) -> tuple
 
 
 def last_resort(upstream: Upstream, caller: Caller) -> Credential | None:
-    """The caller's own Authorization, where the upstream allows it; it goes out when nothing else applies."""
+    """The caller's own Authorization as it came, where the upstream allows it: for want of all others."""
     if not (upstream.allow_caller_keys and caller.own_authorization):
         return None
-    return Credential(CALLERS_OWN, caller.own_authorization.partition(" ")[2].strip())
+    return Credential(CALLERS_OWN, caller.own_authorization, verbatim=True)
 
 
 def _shuffled(items: list[T], rng: random.Random) -> Iterator[T]:

@@ -21,6 +21,7 @@ KINDS = (
     ("anthropic", "Anthropic"),
     ("gemini", "Google Gemini"),
     ("coze", "Coze (bots)"),
+    ("factory", "Factory (your own account, undocumented API: ask whether your contract allows it)"),
     ("demo", "demo (answers from this process)"),
 )
 """Kinds in force: one line each, as in proxyapp/upstreams."""

@@ -32,6 +32,8 @@ class Credential(Struct, frozen=True):
     """The proxy pool it goes out through; "" = the model's or the upstream's."""
     expires: float | None = None
     """Unix seconds, of access tokens."""
+    verbatim: bool = False
+    """The secret is a whole `Authorization` of a caller, scheme included, and goes out as it came."""
 
     @property
     def is_token(self) -> bool:

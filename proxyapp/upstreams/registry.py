@@ -7,6 +7,7 @@ from proxyapp.upstreams.azure import Azure
 from proxyapp.upstreams.contract import Kind
 from proxyapp.upstreams.coze import Coze
 from proxyapp.upstreams.demo import Demo
+from proxyapp.upstreams.factory import Factory
 from proxyapp.upstreams.gemini import Gemini
 from proxyapp.upstreams.openai import OpenAI
 from proxyapp.upstreams.openai_compatible import OpenAICompatible
@@ -20,6 +21,7 @@ KINDS: dict[str, Kind] = {
         Anthropic(),
         Gemini(),
         Coze(),
+        Factory(),
         Demo(),
     )
 }

@@ -35,6 +35,8 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     top["model"] = Raw(jsonio.encode(model))
     if not side.profile.streaming:
         top.pop("stream", None)
+    if not side.profile.temperature_and_top_p:
+        _one_of_two(top, side)
     display = leveling.take_away(top) if side.level is not None else None
     if _SEALED in body.raw and "messages" in top:
         _unseal(top, side)
@@ -45,6 +47,13 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     if side.system_prompt:
         top["system"] = _with_prompt(top.get("system"), side.system_prompt)
     return jsonio.encode(top)
+
+
+def _one_of_two(top: dict[str, Raw], side: UpstreamSide) -> None:
+    """The model refuses `temperature` and `top_p` beside each other (upstreams.md 9, quirk 9)."""
+    if all(bytes(top.get(name, b"null")) != b"null" for name in ("temperature", "top_p")):
+        del top["top_p"]
+        side.drop("top_p", "This model takes only one of temperature and top_p.")
 
 
 def _cap(top: dict[str, Raw], side: UpstreamSide) -> None:

@@ -97,13 +97,20 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Upstrea
         value = jsonio.decode(body)
     except BodyUnreadable:
         value = None
-    error = error_in(value)
+    error = error_in(value) or _in_other_words(value)
     if error is None:
         if status < 500 and status not in _PLAIN_STATUSES:
             return UpstreamBroken(f"The upstream answered {status} without a readable error.", retry_after=wait)
         sentence = f"The upstream answered {status} without a readable error."
         return UpstreamRefused(sentence, status=status, dialect=NAME, body=body, retry_after=wait)
     return _refused(error, status, body, wait)
+
+
+def _in_other_words(value: Any) -> dict[str, Any] | None:
+    """An error as servers in front of Google's models say it: `{"error": "…"}`, `{"detail": "…"}`."""
+    told = value if isinstance(value, dict) else {}
+    message = next((told[name] for name in ("error", "message", "detail") if isinstance(told.get(name), str)), "")
+    return {"message": message} if message else None
 
 
 def _refused(error: dict[str, Any], status: int, raw: bytes, wait: float | None) -> UpstreamRefused:
