@@ -30,6 +30,9 @@ HISTORY = [
 ROUTING = [
     _item("Models", "model_training", "proxyapp", "modelconfig", "The names callers ask for, and the routes of each."),
     _item("Upstreams", "dns", "proxyapp", "upstream", "The servers that requests go to, with their keys."),
+    _item(
+        "Upstream keys", "vpn_key", "proxyapp", "upstreamkey", "How the upstreams' keys do: what is out, what is left."
+    ),
     _item("Proxy pools", "lan", "proxyapp", "proxypool", "Ways out for upstreams: proxies, and how each of them does."),
 ]
 ACCESS = [

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from accounts.admin.lines import FirstPartMixin, LinesMixin
+from proxyapp.admin import health
 from proxyapp.admin.secrets import LostSecretsMixin, SecretsForm
 from proxyapp.models import Upstream, UpstreamKey
 
@@ -19,12 +24,49 @@ class UpstreamKeyInline(FirstPartMixin, TabularInline):
     model = UpstreamKey
     hide_title = True
     form = SecretsForm
-    fields = ["name", "value", "weight", "enabled"]
+    fields = ["name", "value", "weight", "enabled", "health"]
+    readonly_fields = ["health"]
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **more: Any) -> Any:
+        self.may_put_back = self.has_change_permission(request, obj)
+        return super().get_formset(request, obj, **more)
+
+    @display(description="state")
+    def health(self, key: UpstreamKey) -> SafeString | str:
+        if not key.pk:
+            return "—"
+        url = reverse("admin:proxyapp_upstream_put_back", args=["key", key.pk]) if self.may_put_back else ""
+        return health.told(health.standing_of(key, "key"), url)
+
+
+@admin.register(UpstreamKey)
+class UpstreamKeyAdmin(health.StandingMixin, ModelAdmin):
+    """All keys and how they do. They are made and changed on their upstream's page."""
+
+    list_display = ["name", "upstream", "health", "limits", "last_used", "enabled"]
+    list_filter = ["enabled", ("upstream", admin.RelatedOnlyFieldListFilter)]
+    search_fields = ["name", "upstream__name"]
+    list_select_related = ["upstream"]
+    ordering = ["upstream__name", "name"]
+    actions = ["put_back"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: UpstreamKey | None = None) -> bool:
+        return False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        key = get_object_or_404(UpstreamKey, pk=object_id) if object_id.isdecimal() else None
+        return redirect(reverse("admin:proxyapp_upstream_change", args=[key.upstream_id if key else 0]))
 
 
 @admin.register(Upstream)
-class UpstreamAdmin(LostSecretsMixin, LinesMixin, ModelAdmin):
+class UpstreamAdmin(health.PutBackMixin, LostSecretsMixin, LinesMixin, ModelAdmin):
     form = SecretsForm
+    parts = {"key": (UpstreamKey, "upstream")}
     list_display = ["name", "kind", "base_url", "enabled", "key_count", "models_served", "proxy_pool"]
     list_filter = ["enabled", "kind", ("proxy_pool", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["name", "base_url"]
@@ -48,9 +90,22 @@ class UpstreamAdmin(LostSecretsMixin, LinesMixin, ModelAdmin):
         }
         return super().get_queryset(request).annotate(**counts)
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        found = super().get_changelist_instance(request)
+        upstreams = list(found.result_list)
+        keys = list(UpstreamKey.objects.filter(enabled=True, upstream__in=upstreams).only("pk", "upstream_id"))
+        health.attach(keys, "key")
+        for upstream in upstreams:
+            upstream.key_words = [key.standing.word for key in keys if key.upstream_id == upstream.pk]
+        found.result_list = upstreams
+        return found
+
     @display(description="keys", ordering="keys_enabled")
-    def key_count(self, upstream: Upstream) -> int:
-        return upstream.keys_enabled  # type: ignore[attr-defined]
+    def key_count(self, upstream: Upstream) -> SafeString:
+        """How many there are, and how many of them are out or cooling."""
+        words: list[str] = getattr(upstream, "key_words", [])
+        bad = [(health.badge(word, words.count(word)),) for word in (health.OUT, health.COOLING) if word in words]
+        return format_html("{} {}", len(words), format_html_join(" ", "{}", bad))
 
     @display(description="models", ordering="models_using")
     def models_served(self, upstream: Upstream) -> int:

@@ -144,7 +144,8 @@ def _token(run: Run, upstream: Upstream, spec: OAuthSpec, *, path: str, label: s
     values: dict[str, Any] = {name: getattr(spec, name) or "" for name in same}
     if spec.refresh_token is not None:
         values["seed"] = spec.refresh_token
-    run.match(row, values, path=path, label=label)
+    # Whether the token can be refreshed as it stands is no reason to refuse a file: `warnings_of` says so.
+    run.match(row, values, path=path, label=label, check=row.clean_fields)
 
 
 def _pool_of(spec: UpstreamSpec | UpstreamKeySpec | ModelSpec) -> ProxyPool | None:

@@ -10,6 +10,7 @@ from proxyapp.config.document import ClientSpec, Document, ModelSpec, UpstreamKe
 from proxyapp.config.profile import typed_overrides
 from proxyapp.config.reading import nearest
 from proxyapp.models import ProxyPool, Upstream
+from proxyapp.models.tokens import OWN_TOKEN_SERVER
 from proxyapp.models.upstreams import APIS, KINDS
 
 KEPT = "is kept, but not in force in this version"
@@ -41,6 +42,8 @@ def warnings_of(document: Document) -> list[str]:
 def _idle_of_upstream(upstream: UpstreamSpec) -> Iterator[tuple[str, Any, str]]:
     idle_version = upstream.api_version and upstream.kind != "azure"
     yield "api_version", idle_version, "is kept, but has a meaning for the kind azure alone"
+    nowhere = upstream.oauth and not upstream.oauth.token_url and upstream.kind not in OWN_TOKEN_SERVER
+    yield "oauth.token_url", nowhere, "is needed to refresh the token: this kind has no token server of its own"
 
 
 def _idle_of_model(model: ModelSpec) -> Iterator[tuple[str, Any, str]]:

@@ -8,6 +8,7 @@ between is theirs. The texts stay the same, so no configuration version is raise
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -19,6 +20,7 @@ from django.db.models.functions import Cast
 from msgspec import Struct, field
 
 from proxyapp.fields import EncryptedTextField, cipher
+from proxyapp.tokens import spool
 
 BATCH = 100
 PASSES = 5
@@ -80,6 +82,23 @@ def rekey(*, dry_run: bool = False, batch: int = BATCH) -> list[Table]:
             _column(model, column, table, dry_run=dry_run, batch=batch)
         tables.append(table)
     return tables
+
+
+def waiting_tokens() -> int:
+    """Refreshed tokens on disk that the database has not taken yet, encrypted with another key than the first: they
+    are lost when that one goes."""
+    first = Fernet(settings.DRAGOMAN_ENCRYPTION_KEYS[0])
+    return sum(1 for path in spool.waiting() if not _opens(first, path))
+
+
+def _opens(key: Fernet, path: Path) -> bool:
+    try:
+        key.decrypt(path.read_bytes())
+    except FileNotFoundError:
+        return True  # taken up in this moment
+    except (OSError, InvalidToken):
+        return False
+    return True
 
 
 def _column(model: type[models.Model], column: EncryptedTextField, table: Table, *, dry_run: bool, batch: int) -> None:

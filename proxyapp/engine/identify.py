@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 import time
 from collections.abc import Mapping
 
@@ -13,6 +14,10 @@ from proxyapp.engine.snapshot import Key, Snapshot
 from proxyapp.errors import Forbidden, NotAuthenticated
 
 GATEWAY_PREFIX = "sk-dg-"
+BEARER, QUERY, FACTORY = "authorization", "?key", "x-factory-api-key"
+OWN_KEYS = (FACTORY, "x-api-key", "x-goog-api-key", QUERY)
+"""Where a caller's own upstream key may stand, first that applies. A gateway key may in all but the first."""
+_PARTS = re.compile(r"[,\s]+")
 ANONYMOUS = Key(id=0, name="", client_id=0, client="anonymous")
 
 
@@ -42,35 +47,40 @@ def identify(
     """The caller of a request. Raises NotAuthenticated (no key, unknown, expired, two that differ) or Forbidden
     (address not allowed). With authentication off or anonymous access on, a keyless caller is `anonymous`."""
     values = presented(headers, query_key)
-    ours = {value for value in values.values() if value.startswith(GATEWAY_PREFIX) or digest(value) in snapshot.keys}
+    places = {place for place, value in values.items() if _is_ours(snapshot, value)}
+    ours = {values[place] for place in places}
     if len(ours) > 1:
         raise NotAuthenticated("The request bears two different gateway keys; send one.")
+    if places == {FACTORY}:
+        raise NotAuthenticated("X-Factory-API-Key is for an upstream's key. Send the gateway's as a bearer token.")
     key = _known(snapshot, ours.pop(), now) if ours else _keyless(snapshot, bool(values))
     _check_address(key, address)
-    is_ours = snapshot.keys.__contains__
-    own = [
-        v
-        for n, v in values.items()
-        if n != "authorization" and not (v.startswith(GATEWAY_PREFIX) or is_ours(digest(v)))
-    ]
-    bearer = values.get("authorization")
-    foreign = bearer is not None and not (bearer.startswith(GATEWAY_PREFIX) or is_ours(digest(bearer)))
-    return Caller(key, own[0] if own else None, headers.get("authorization") if foreign else None)
+    own = next((values[place] for place in OWN_KEYS if place in values and place not in places), None)
+    foreign = BEARER in values and BEARER not in places
+    return Caller(key, own, headers[BEARER] if foreign else None)
 
 
 def presented(headers: Mapping[str, str], query_key: str | None) -> dict[str, str]:
     """The keys that a request bears, gateway's and others', by their place."""
     found = {}
-    scheme, _, token = headers.get("authorization", "").partition(" ")
+    scheme, _, token = headers.get(BEARER, "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
-        found["authorization"] = token.strip()
-    for name in ("x-factory-api-key", "x-api-key", "x-goog-api-key"):
+        found[BEARER] = token.strip()
+    for name in OWN_KEYS[:-1]:
         value = headers.get(name, "").strip()
         if value:
             found[name] = value
     if query_key:
-        found["?key"] = query_key
+        found[QUERY] = query_key
     return found
+
+
+def _is_ours(snapshot: Snapshot, value: str) -> bool:
+    """A key of this gateway, or one that looks so, also as a part: a header that came twice is both values with a
+    comma between them, and must not take a key of ours along to an upstream."""
+    return any(
+        part.startswith(GATEWAY_PREFIX) or digest(part) in snapshot.keys for part in {value, *_PARTS.split(value)}
+    )
 
 
 def _known(snapshot: Snapshot, value: str, now: float | None) -> Key:

@@ -134,6 +134,18 @@ def test_what_no_key_opens_is_named_in_red_and_the_status_is_1(secrets, capsys):
         assert UpstreamKey.objects.get(name="lost").value.reveal() == "sk-lost"
 
 
+def test_a_token_that_waits_on_disk_is_not_forgotten(tmp_path, capsys, settings):
+    settings.DATA_DIR = tmp_path
+    (tmp_path / "tokens").mkdir()
+    (tmp_path / "tokens/1-1-aa.spool").write_bytes(Fernet(OLD).encrypt(b"{}"))
+    with knowing(NEW, OLD), pytest.raises(SystemExit):
+        call_command("rotate_encryption_key")
+    assert "Refreshed tokens that wait on disk for the database: 1. Run refresh_tokens" in capsys.readouterr().err
+    (tmp_path / "tokens/1-1-aa.spool").write_bytes(Fernet(NEW).encrypt(b"{}"))
+    with knowing(NEW, OLD):
+        call_command("rotate_encryption_key")
+
+
 def test_an_empty_database_is_fine(run):
     out, err = run("rotate_encryption_key")
     assert "upstream key: 0 re-encrypted, 0 under the first key" in out

@@ -377,3 +377,12 @@ def test_a_file_puts_the_value_back_that_a_rotation_replaced():
     assert applied(text).changes == ["~ client alice key laptop: value (changed)"]
     row.refresh_from_db()
     assert (row.digest, row.previous_digest) == (digest("sk-dg-of-the-file-0123456789"), None)
+
+
+def test_a_token_without_a_token_server_is_kept_with_a_warning():
+    text = "upstreams: [{name: u, kind: anthropic, oauth: {refresh_token: rt, token_url: null, client_id: null}}]"
+    result = apply(read(text, environ={}, directory=Path.cwd()))
+    assert result.changes == ["+ upstream u", "+ upstream u token oauth"]
+    assert result.warnings == [
+        "upstreams[0].oauth.token_url: is needed to refresh the token: this kind has no token server of its own"
+    ]

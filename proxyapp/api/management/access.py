@@ -22,7 +22,7 @@ from proxyapp import wiring
 from proxyapp.api.base import lower_headers
 from proxyapp.api.inference import query_key
 from proxyapp.config.build import known_keys
-from proxyapp.engine.identify import digest, identify, presented
+from proxyapp.engine.identify import FACTORY, digest, identify, presented
 from proxyapp.engine.snapshot import Key, Snapshot
 from proxyapp.errors import Forbidden, NotAuthenticated
 
@@ -49,12 +49,11 @@ class AdminKey(BaseAuthentication):
     """A gateway key in any of its places. Raises NotAuthenticated, Forbidden; None when the request bears none."""
 
     def authenticate(self, request: Request) -> tuple[KeyHolder, None] | None:
-        headers = {name: value for name, value in lower_headers(request).items() if name != "x-factory-api-key"}
-        in_query = query_key(request._request)
+        headers, in_query = lower_headers(request), query_key(request._request)
         values = presented(headers, in_query)
-        if not values:
+        snapshot = Snapshot(keys=_known(set(values.values())) if values else {})
+        if not values.keys() - {FACTORY} and not snapshot.keys:
             return None
-        snapshot = Snapshot(keys=_known(set(values.values())))
         caller = identify(snapshot, headers, query_key=in_query, address=request.META.get("REMOTE_ADDR") or "")
         if caller.key.scope != "admin":
             raise Forbidden("This key is for inference; managing needs one of scope admin.")

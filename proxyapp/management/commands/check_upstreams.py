@@ -14,7 +14,7 @@ from proxyapp.engine.exits import Exits
 from proxyapp.engine.health import Health
 from proxyapp.engine.inquiring import Asked, ask_all
 from proxyapp.engine.snapshot import Snapshot, Upstream
-from proxyapp.engine.transport import Transport
+from proxyapp.engine.transport import Transport, trusting
 from proxyapp.wiring import with_demo
 
 SECONDS = 15.0
@@ -76,7 +76,9 @@ def _row(asked: Asked) -> tuple[str, ...]:
 
 
 async def _ask(snapshot: Snapshot, names: list[str], seconds: float) -> list[Asked]:
-    transport = Transport(max_answer_bytes=settings.DRAGOMAN_MAX_ANSWER_MB * 2**20)
+    transport = Transport(
+        max_answer_bytes=settings.DRAGOMAN_MAX_ANSWER_MB * 2**20, tls=trusting(settings.DRAGOMAN_CA_FILE)
+    )
     upstreams: list[Upstream] = [snapshot.upstreams[name] for name in names]
     try:
         return await ask_all(snapshot, upstreams, Exits(transport, Health()), seconds=seconds)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from gateway import firstkeys
-from proxyapp.config.rekeying import BATCH, Table, rekey
+from proxyapp.config.rekeying import BATCH, Table, rekey, waiting_tokens
 
 
 class Command(BaseCommand):
@@ -32,8 +32,9 @@ class Command(BaseCommand):
             self._new(dry_run=options["dry_run"])
             return
         tables = rekey(dry_run=options["dry_run"], batch=options["batch"])
-        self._tell(tables, dry_run=options["dry_run"])
-        if any(table.unreadable or table.missed for table in tables):
+        waiting = waiting_tokens()
+        self._tell(tables, waiting, dry_run=options["dry_run"])
+        if waiting or any(table.unreadable or table.missed for table in tables):
             raise SystemExit(1)
 
     def _new(self, *, dry_run: bool) -> None:
@@ -51,18 +52,23 @@ class Command(BaseCommand):
         self.stderr.write(f"A new key {told} first in {path}.", lambda text: text)
         self.stderr.write("Restart the server, then run rotate_encryption_key without --new.", lambda text: text)
 
-    def _tell(self, tables: list[Table], *, dry_run: bool) -> None:
+    def _tell(self, tables: list[Table], waiting: int, *, dry_run: bool) -> None:
         verb = "to re-encrypt" if dry_run else "re-encrypted"
         for table in tables:
             unreadable = f", {len(table.unreadable)} unreadable" if table.unreadable else ""
             self.stdout.write(f"{table.name}: {table.renewed} {verb}, {table.current} under the first key{unreadable}")
         for item in (item for table in tables for item in table.unreadable):
             self.stderr.write(f"{item} cannot be read: none of DRAGOMAN_ENCRYPTION_KEYS fits.", self.style.ERROR)
+        if waiting:
+            told = (
+                f"Refreshed tokens that wait on disk for the database: {waiting}. Run refresh_tokens, then this again."
+            )
+            self.stderr.write(told, self.style.ERROR)
         if any(table.missed for table in tables):
             self.stderr.write("Some were changed in the meantime. Run this command again.")
         elif any(table.unreadable for table in tables):
             self.stderr.write("Keep the old keys, add the one that is missing, or enter these secrets again.")
-        elif not dry_run and len(settings.DRAGOMAN_ENCRYPTION_KEYS) > 1:
+        elif not waiting and not dry_run and len(settings.DRAGOMAN_ENCRYPTION_KEYS) > 1:
             self.stderr.write(
                 "All are under the first key. The others may go once no backup needs them and every process was "
                 "restarted.",
