@@ -78,8 +78,11 @@ def _may_go_without(upstream: Upstream) -> bool:
 
 
 async def _answer(target: Target, credential: Credential | None, exits: Exits, seconds: float) -> tuple[int, Finding]:
-    question = inquiry(kind_of(target), target.upstream)
-    headers = headers_for(target, credential, Sending(dialect=question.dialect))
+    kind = kind_of(target)
+    question = inquiry(kind, target.upstream)
+    profile = kind.profile(target.upstream, question.model)
+    sending = Sending(dialect=question.dialect, model=question.model, profile=profile)
+    headers = headers_for(target, credential, sending)
     outbound = Outbound(question.method, question.url, headers, question.body)
     answer = await exits.open(outbound, target, credential, AttemptRecord(upstream=target.upstream.name))
     try:

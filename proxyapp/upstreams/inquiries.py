@@ -9,12 +9,13 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from proxyapp.upstreams.azure import Style, place_of
 from proxyapp.upstreams.contract import Kind, Upstream
 from proxyapp.upstreams.urls import endpoint
 
+_MESSAGES = "anthropic-messages"
 _COUNTED_MODEL = "claude-sonnet-4-5-20250929"
 """Of the question how many tokens a word has; known to Factory for long."""
 _QUESTION = {"messages": [{"role": "user", "content": "Hi"}]}
@@ -33,6 +34,7 @@ class Inquiry(Struct, frozen=True):
     url: str
     body: bytes = b""
     dialect: str = ""
+    model: str = ""
 
 
 class Finding(Struct, frozen=True):
@@ -72,12 +74,12 @@ def _azure(upstream: Upstream) -> str:
 def _by_a_word(kind: Kind, upstream: Upstream) -> Inquiry:
     """Where nothing is listed: Factory counts the tokens of a word, the demo answers one."""
     if upstream.kind == "demo":
-        body = {"model": "demo", "max_tokens": 1, **_QUESTION}
-        url: str | None = kind.url(upstream, "demo", dialect="anthropic-messages", stream=False)
+        model, extra = "demo", {"max_tokens": 1}
+        url: str | None = kind.url(upstream, model, dialect=_MESSAGES, stream=False)
     else:
-        body = {"model": _COUNTED_MODEL, **_QUESTION}
-        url = kind.operation_url(upstream, _COUNTED_MODEL, "messages/count_tokens")
-    return Inquiry("POST", url or "", msgspec.json.encode(body), "anthropic-messages")
+        model, extra = _COUNTED_MODEL, {}
+        url = kind.operation_url(structs.replace(upstream, api="messages"), model, "messages/count_tokens")
+    return Inquiry("POST", url or "", msgspec.json.encode({"model": model, **extra, **_QUESTION}), _MESSAGES, model)
 
 
 def finding(upstream: Upstream, status: int, body: bytes, *, with_key: bool) -> Finding:

@@ -1,5 +1,7 @@
 """`check_upstreams`: one question for each key, over the network, as requests would go out."""
 
+import re
+
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -61,6 +63,21 @@ def test_every_key_is_shown_to_its_server_once(check, upstream, server):
     assert "It answers and takes the key." in out
     assert "The key is refused (401)." in out
     assert "sk-secret" not in out + err
+
+
+def test_the_documents_example_is_true(check, server, example):
+    server.clear()
+    main = Upstream.objects.create(name="anthropic", kind="anthropic", base_url=server.url)
+    for name in ("main", "backup"):
+        UpstreamKey.objects.create(upstream=main, name=name, value=f"sk-of-{name}")
+    Upstream.objects.create(name="local", kind="openai_compatible", base_url=server.url)
+    answers = {"sk-of-main": (200, "{}"), "sk-of-backup": (401, "{}"), "": (404, "<html>")}
+    server.default = lambda seen: answer_json(*reversed(answers[seen.headers.get("x-api-key", "")]))
+
+    def told(lines):
+        return [re.sub(r" +", " ", re.sub(r"\d+ ms", "N ms", line)) for line in lines]
+
+    assert told(check()[1].splitlines()) == told(example("check_upstreams"))
 
 
 def test_all_is_well(check, upstream, server):

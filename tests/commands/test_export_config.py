@@ -152,6 +152,11 @@ def test_without_them_it_holds_no_secret_and_changes_nothing_here(run):
     assert text == run("export_config")[0]
 
 
+def test_the_documents_example_is_true(run, example):
+    applied("upstreams: [{name: anthropic, kind: anthropic, keys: [{name: main, value: sk-ant-x}]}]")
+    assert run("export_config")[1].splitlines() == example("export_config")
+
+
 def test_json_says_the_same(run):
     applied(RICH)
     yaml_text, json_text = (

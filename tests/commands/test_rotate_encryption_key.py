@@ -72,6 +72,16 @@ def test_the_new_key_alone_opens_everything_afterwards(run, secrets):
         assert "upstream key: 0 re-encrypted, 5 under the first key" in out
 
 
+def test_the_documents_example_is_true(run, example):
+    with knowing(OLD):
+        upstream = Upstream.objects.create(name="u", kind="openai", headers={"x-team": "blue"})
+        for name in "abc":
+            UpstreamKey.objects.create(upstream=upstream, name=name, value="sk-secret")
+        OAuthToken.objects.create(upstream=upstream, name="oauth", seed="rt-1", access_token="at")
+    with knowing(NEW, OLD):
+        assert run("rotate_encryption_key")[0].splitlines() == example("rotate_encryption_key")
+
+
 def test_a_dry_run_counts_and_writes_nothing(run, secrets):
     with knowing(NEW, OLD):
         out, _ = run("rotate_encryption_key", "--dry-run")

@@ -31,9 +31,10 @@ OLD_ROOT = "https://app.factory.ai"
 PASSED_ON = {
     "port": "the port is a setting here: PORT",
     "dev_mode": "a setting here: LOG_LEVEL=debug; bodies are in the history anyway",
+    "user_agent": "the gateway says who it is; a header user-agent of the upstream would say otherwise",
     "enable_server_auth": "who may call is said by ENABLE_CLIENT_AUTH and ALLOW_ANONYMOUS_ACCESS",
 }
-"""Words whose counterpart is a setting."""
+"""Words whose counterpart is elsewhere."""
 KNOWN = {
     "models",
     "model_redirects",
@@ -41,7 +42,6 @@ KNOWN = {
     "endpoints",
     "proxies",
     "system_prompt",
-    "user_agent",
     *PASSED_ON,
 }
 MODEL_KNOWN = {"id", "name", "type", "reasoning", "provider", "fast"}
@@ -188,7 +188,7 @@ def _upstream(made: _Made, place: tuple[str, str, str], raw: dict[str, Any]) -> 
 
 
 def _of_factory(made: _Made, upstream: dict[str, Any], raw: dict[str, Any]) -> None:
-    prompt, agent = raw.get("system_prompt"), text_of(raw.get("user_agent"))
+    prompt = raw.get("system_prompt")
     if isinstance(prompt, str) and prompt:
         upstream["system_prompt"] = prompt
         made.findings.taken("system_prompt", f"put before the caller's by the upstream {upstream['name']}.")
@@ -196,9 +196,6 @@ def _of_factory(made: _Made, upstream: dict[str, Any], raw: dict[str, Any]) -> N
             made.findings.decide("system_prompt", "tells the model to forget; Factory has answered such with 403.")
     elif prompt not in (None, ""):
         made.findings.left_out("system_prompt", "should be text.")
-    if agent:
-        upstream["headers"] = {"user-agent": agent}
-        made.findings.taken("user_agent", f"a header of the upstream {upstream['name']}; it is not kept current.")
 
 
 # --- models ----------------------------------------------------------------------------------------------------------

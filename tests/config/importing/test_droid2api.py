@@ -56,7 +56,6 @@ def test_everything_becomes_one_factory_upstream_with_models_behind_a_pool():
             "allow_caller_keys": True,
             "proxy_pool": "droid2api",
             "system_prompt": WHOLE["system_prompt"],
-            "headers": {"user-agent": "factory-cli/0.84.0"},
         }
     ]
     assert made.document["models"] == [
@@ -94,7 +93,7 @@ def test_what_is_not_taken_is_told_with_its_place():
     left_out = sentences(made, Sort.LEFT_OUT)
     assert set(left_out) == {
         "proxies[1]", "proxies[2]", "models[5]", "models[6]", "models[7]", "models[8]", "model_redirects.opus", "port",
-        "dev_mode", "",
+        "dev_mode", "user_agent", "",
     }  # fmt: skip
     assert left_out["models[5]"] == "glm-5 is there already; as there, the first of a name counts."
     assert left_out[""] == "no counterpart here: remove_on_402."
