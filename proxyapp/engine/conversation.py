@@ -174,6 +174,9 @@ class Conversation:
     def for_upstream(self, body: Body, side: UpstreamSide) -> Body:
         """The body for an upstream of the same dialect: asked for reasoning that can come back, where it has any.
         Models without reasoning refuse the question, and servers other than OpenAI's need not know it."""
+        if side.system_prompt:
+            # Answers repeat their request's instructions: the caller's come back, and not the operator's.
+            self._echo = {**(self._echo or {}), "instructions": body.top.get("instructions", _raw(None))}
         if not self.has_rewritten or not (side.profile.metadata and side.profile.reasoning_effort):
             return body
         included = body.get("include")

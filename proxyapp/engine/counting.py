@@ -29,6 +29,7 @@ from proxyapp.engine.prepare import (
     refusal_of,
     sending_of,
     system_prompt,
+    with_prompt,
 )
 from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.serve import ask, preparation_of, read, whole_reply
@@ -75,7 +76,7 @@ def _is_callers(error: UpstreamFault) -> bool:
 def _estimated(preparation: Preparation, plan: Plan, counting: Counting, exchange: Exchange) -> bytes:
     """The local answer, marked as such."""
     target = plan.targets[0]
-    weight = estimate.weigh(preparation.request(), system_prompt(target, plan.model))
+    weight = estimate.weigh(with_prompt(preparation.request(), system_prompt(target, plan.model)))
     exchange.estimated = True
     exchange.upstream, exchange.upstream_model = target.upstream.name, target.model
     exchange.notes = Notes()

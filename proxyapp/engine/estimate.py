@@ -49,9 +49,9 @@ def tokens(weight: Weight, factor: float = 1.0) -> int:
     return max(round(weight.text * factor) + weight.media, 1)
 
 
-def weigh(request: Request, prompt: str = "") -> Weight:
-    """The weight of a request, with the operator's own `prompt` before it."""
-    size = _texts((prompt, *(text.text for text in request.system)))
+def weigh(request: Request) -> Weight:
+    """The weight of a request."""
+    size = _texts(text.text for text in request.system)
     size += sum(_tool(tool) for tool in request.tools)
     size += sum(len(jsonio.encode(tool.raw)) for tool in request.server_tools)
     if request.format is not None and request.format.schema is not None:

@@ -23,7 +23,7 @@ from proxyapp.engine.routing import Plan, Target
 from proxyapp.engine.snapshot import Model
 from proxyapp.engine.toolless import speaks_of_tools, without_tools
 from proxyapp.errors import BodyUnreadable, GatewayError, NoHealthyUpstream, UpstreamBroken, UpstreamFault
-from proxyapp.ir import levels
+from proxyapp.ir import levels, prompts
 from proxyapp.ir.notes import Notes
 from proxyapp.ir.parts import Text
 from proxyapp.ir.profile import Profile
@@ -323,12 +323,12 @@ def refusal_of(dialect: Dialect, target: Target, status: int, headers: Mapping[s
 
 def system_prompt(target: Target, model: Model) -> str:
     """The operator's: the upstream's, then the model's."""
-    return "\n\n".join(text for text in (target.upstream.system_prompt, model.system_prompt) if text)
+    return prompts.joined(text for text in (target.upstream.system_prompt, model.system_prompt) if text.strip())
 
 
 def with_prompt(request: Request, prompt: str) -> Request:
     """The request with the operator's prompt before the caller's, once."""
-    if not prompt or (request.system and request.system[0].text == prompt):
+    if not prompt or prompts.is_there(prompt, [text.text for text in request.system]):
         return request
     return msgspec.structs.replace(request, system=[Text(text=prompt), *request.system])
 

@@ -97,7 +97,7 @@ def test_every_kind_of_part_weighs_something() -> None:
         assert weigh(of(part)).total > nothing
 
 
-def test_tools_the_answers_form_and_the_operators_prompt_weigh_too() -> None:
+def test_tools_the_answers_form_and_the_system_prompt_weigh_too() -> None:
     request = of(p.Text(text="hi"))
     bare = weigh(request).total
     request.tools = [Tool(name="look", description="Looks.", schema={"type": "object"})]
@@ -105,7 +105,9 @@ def test_tools_the_answers_form_and_the_operators_prompt_weigh_too() -> None:
     request.server_tools = [ServerTool(kind="web_search", dialect="x", raw={"type": "web_search", "of": "long" * 20})]
     hosted = weigh(request).total
     request.format = Format(kind="json_schema", schema={"type": "object", "properties": {"a": {"type": "string"}}})
-    assert bare < tooled < hosted < weigh(request).total < weigh(request, "Be brief, and be it now.").total
+    shaped = weigh(request).total
+    request.system = [p.Text(text="Be brief, and be it now.")]
+    assert bare < tooled < hosted < shaped < weigh(request).total
 
 
 def test_a_factor_is_for_texts_alone_and_there_is_always_a_token() -> None:

@@ -10,20 +10,12 @@ from typing import Any
 
 import pytest
 
-from proxyapp.dialects.contract import Body, Peek
-from proxyapp.dialects.registry import DIALECTS
-from proxyapp.dialects.signatures import Sealer
-from proxyapp.engine.call import Call
-from proxyapp.engine.memory import Memory
-from proxyapp.engine.prepare import Preparation
-from proxyapp.engine.recollection import Recollection
-from proxyapp.engine.routing import Target
 from proxyapp.engine.snapshot import Model
-from proxyapp.upstreams.contract import Credential, Outbound, Upstream
+from proxyapp.upstreams.contract import Outbound, Upstream
 from tests.engine import levels_table as table
+from tests.engine.going_out import KEY, going_out
 from tests.engine.levels_table import ASKED, CALLERS, INTERLEAVED, LEVELS, OWN, SORTS, Cell, Sort
 
-KEY = Credential("main", "sk-upstream")
 OTHER_BETA = "context-1m-2025-08-07"
 
 
@@ -43,25 +35,9 @@ def a_body(caller: str, **more: Any) -> dict[str, Any]:
 
 def prepared(sort: Sort, level: str, caller: str, body: dict[str, Any], **headers: str) -> tuple[Outbound, Any]:
     """(the request that goes out, its road)"""
-    raw = json.dumps(body).encode()
-
-    async def read() -> bytes:
-        return raw
-
-    call = Call(
-        dialect=DIALECTS[caller],
-        request_id="req",
-        headers={name.replace("_", "-"): value for name, value in headers.items()},
-        read_body=read,
-        asked=Peek("m", stream=False) if caller == "gemini" else None,
-    )
     model = Model(name="m", reasoning=level, profile=sort.profile)
     up = Upstream(name="up", kind=sort.kind, api=sort.api, base_url=sort.base_url, credentials=(KEY,))
-    recollection = Recollection(Memory(), 1, lasting=False)
-    preparation = Preparation(call, Body(raw), model, "alice", Sealer(b"k" * 32), 2**20, recollection)
-    target = Target(up, sort.model, (KEY,))
-    road = preparation.road(target, KEY)
-    return preparation.outbound(road, target, KEY, stream=False), road
+    return going_out(caller, body, up, sort.model, model, **headers)
 
 
 def told(sort: Sort, body: dict[str, Any]) -> Cell:
@@ -339,10 +315,10 @@ def test_sampling_that_a_thinking_model_refuses_is_dropped_and_said() -> None:
     assert not {"temperature", "top_k", "top_p"} & body.keys()
     assert {"temperature", "top_k", "top_p"} <= {path for path, _ in notes}
     assert set(road.notes.header().split(",")) == {"temperature", "top_k", "top_p"}
-    body, _, _ = messages(temperature=1, top_p=0.97)
-    assert (body["temperature"], body["top_p"]) == (1, 0.97)
-    body, _, _ = messages(level="off", temperature=0.2, top_k=4, top_p=0.5)
-    assert (body["temperature"], body["top_k"], body["top_p"]) == (0.2, 4, 0.5)
+    assert messages(temperature=1)[0]["temperature"] == 1
+    assert messages(top_p=0.97)[0]["top_p"] == 0.97
+    body, _, _ = messages(level="off", temperature=0.2, top_k=4)
+    assert (body["temperature"], body["top_k"]) == (0.2, 4)
 
 
 @pytest.mark.parametrize(("caller", "name"), [("openai-chat", "GPT-5.2"), ("openai-responses", "GPT-5.2 by Responses")])

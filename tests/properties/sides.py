@@ -9,6 +9,7 @@ from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import ClientSide, Peek, UpstreamSide
 from proxyapp.dialects.registry import DIALECTS
 from proxyapp.dialects.signatures import Sealer
+from proxyapp.ir.levels import settings_of
 from proxyapp.ir.notes import Notes
 from proxyapp.ir.profile import Profile
 from proxyapp.ir.request import Request
@@ -27,6 +28,10 @@ PROFILES = {
 
 def client_side(stream: bool = False, **changes: Any) -> ClientSide:
     return ClientSide(sealer=SEALER, now=NOW, estimate_input=7, asked=Peek("m", stream), **changes)
+
+
+OPERATORS: dict[str, Any] = {"system_prompt": "Be kind.", "max_output": 100, "level": settings_of("high")}
+"""What an operator may set, for `patch`."""
 
 
 def upstream_side(dialect: str, **changes: Any) -> UpstreamSide:

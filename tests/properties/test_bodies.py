@@ -17,7 +17,7 @@ from proxyapp.dialects.registry import DIALECTS
 from proxyapp.engine.roads import Translation
 from proxyapp.errors import BadRequest, GatewayError, UpstreamFault
 from tests.corpus.exchanges import SPOKEN, agents, exchanges
-from tests.properties.sides import client_side, parsed, upstream_side
+from tests.properties.sides import OPERATORS, client_side, parsed, upstream_side
 from tests.properties.test_answers import wanted
 
 JUNK: tuple[Any, ...] = (
@@ -93,7 +93,7 @@ def test_a_spoiled_request_is_refused_in_words_or_translated(dialect, data):
 def test_a_spoiled_request_of_the_same_dialect_is_passed_on_or_refused(dialect, data):
     raw = json.dumps(data.draw(spoiled(asked(dialect)))).encode()
     try:
-        DIALECTS[dialect].patch(Body(raw), "m", upstream_side(dialect, system_prompt="Be kind.", max_output=100))
+        DIALECTS[dialect].patch(Body(raw), "m", upstream_side(dialect, **OPERATORS))
         DIALECTS[dialect].tap(Body(raw))
     except BadRequest as error:
         in_words(error)

@@ -17,7 +17,7 @@ from proxyapp.dialects.registry import DIALECTS
 from proxyapp.errors import BadRequest
 from tests.corpus import schemas
 from tests.corpus.exchanges import CHAT, GEMINI, MESSAGES, RESPONSES, SPOKEN
-from tests.properties.sides import parsed, upstream_side
+from tests.properties.sides import OPERATORS, parsed, upstream_side
 from tests.properties.test_bodies import in_words
 
 VALUES: tuple[Any, ...] = (None, True, 7, 1.5, "x", [], ["x"], [7], {}, {"x": 1})
@@ -121,7 +121,7 @@ def test_a_field_of_a_wrong_type_is_refused_in_words_or_taken(dialect):
     for raw in bodies(dialect):
         DIALECTS[dialect].tap(Body(raw))
         try:
-            DIALECTS[dialect].patch(Body(raw), "m", upstream_side(dialect, system_prompt="Be kind.", max_output=100))
+            DIALECTS[dialect].patch(Body(raw), "m", upstream_side(dialect, **OPERATORS))
         except BadRequest as error:
             in_words(error)
         try:

@@ -17,6 +17,7 @@ from proxyapp.dialects.contract import Body, Glimpse, UpstreamSide
 from proxyapp.dialects.signatures import PREFIX, is_sealed
 from proxyapp.dialects.sse import Frame
 from proxyapp.errors import BodyUnreadable, UpstreamBroken
+from proxyapp.ir import prompts
 
 _SEALED = PREFIX.encode()
 _PROOF_FIELD = {"thinking": "signature", "redacted_thinking": "data"}
@@ -45,7 +46,7 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     if side.level is not None:
         leveling.put(top, side, side.level, display)
     if side.system_prompt:
-        top["system"] = _with_prompt(top.get("system"), side.system_prompt)
+        _put_prompt(top, side.system_prompt)
     return jsonio.encode(top)
 
 
@@ -77,15 +78,26 @@ def _fit_budget(top: dict[str, Raw], side: UpstreamSide, limit: int) -> None:
         top["thinking"] = Raw(jsonio.encode({**thinking, "budget_tokens": limit - 1}))
 
 
-def _with_prompt(raw: Raw | None, prompt: str) -> Raw:
-    """The operator's system prompt before the caller's, once; the caller's blocks keep their bytes."""
-    own = {"type": "text", "text": prompt}
+def _put_prompt(top: dict[str, Raw], prompt: str) -> None:
+    """The operator's system prompt before the caller's, once; the caller's blocks keep their bytes. The continuation
+    of a thread has none: it is with the thread."""
+    thread = jsonio.try_object(bytes(top.get("thread", b"")))
+    if thread is not None and thread.get("type") == "continue":
+        return
+    raw, own = top.get("system"), {"type": "text", "text": prompt}
     given = jsonio.decode(raw) if raw is not None else None
-    if isinstance(given, list) and raw is not None:
-        return raw if given[:1] == [own] else Raw(jsonio.encode([own, *_raws.decode(raw)]))
-    if isinstance(given, str) and given:
-        return Raw(jsonio.encode([own, {"type": "text", "text": given}]))
-    return Raw(jsonio.encode([own]))
+    if not given:
+        top["system"] = Raw(jsonio.encode([own]))
+    elif isinstance(given, str) and not prompts.begins(given, prompt):
+        top["system"] = Raw(jsonio.encode([own, {"type": "text", "text": given}]))
+    elif isinstance(given, list) and raw is not None and not prompts.is_there(prompt, _texts(given)):
+        top["system"] = Raw(jsonio.encode([own, *_raws.decode(raw)]))
+
+
+def _texts(blocks: list[Any]) -> list[str]:
+    """An empty text stands for a block of another kind."""
+    texts = [block.get("text") if isinstance(block, dict) else None for block in blocks]
+    return [text if isinstance(text, str) else "" for text in texts]
 
 
 def _unseal(top: dict[str, Raw], side: UpstreamSide) -> None:

@@ -10,6 +10,7 @@ from proxyapp.dialects.contract import UpstreamSide
 from proxyapp.dialects.coze.tables import MOST_MESSAGES
 from proxyapp.errors import Unsupported
 from proxyapp.ir import parts as p
+from proxyapp.ir import prompts
 from proxyapp.ir.request import Turn
 
 Item = dict[str, str]
@@ -54,7 +55,7 @@ def _bounded(found: list[Message], side: UpstreamSide) -> list[Message]:
 
 def _question(items: list[Item]) -> Message:
     if all(item["type"] == "text" for item in items):
-        return _message("user", "question", "text", "\n\n".join(item["text"] for item in items))
+        return _message("user", "question", "text", prompts.joined(item["text"] for item in items))
     return _message("user", "question", "object_string", jsonio.text(items))
 
 

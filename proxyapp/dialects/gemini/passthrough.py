@@ -18,6 +18,7 @@ from proxyapp.dialects.gemini.tables import FAMILY
 from proxyapp.dialects.gemini.turns import put_sentinels
 from proxyapp.dialects.sse import Frame
 from proxyapp.errors import BodyUnreadable, UpstreamBroken
+from proxyapp.ir import prompts
 from proxyapp.ir.response import Finish
 
 _FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -64,17 +65,21 @@ def _cap(top: dict[str, Raw], side: UpstreamSide, most: int) -> None:
 
 
 def _with_prompt(raw: Raw | None, prompt: str) -> Raw:
-    """The operator's system prompt before the caller's, once."""
-    own = {"text": prompt}
-    given = jsonio.decode(raw) if raw is not None else None
+    """The operator's system prompt before the caller's, once. Something else than a content, its parts or a text
+    stays: the upstream will say what is wrong with it."""
+    given = (jsonio.decode(raw) if raw is not None else None) or {}
     content = given if isinstance(given, dict) else {}
-    parts = content.get("parts", given if isinstance(given, list) else [])
-    parts = parts if isinstance(parts, list) else [parts]
-    if isinstance(given, str) and given:
-        parts = [{"text": given}]
-    if raw is not None and parts[:1] == [own]:
+    parts = content.get("parts", []) if given is content else given
+    if isinstance(parts, str):
+        parts = [{"text": parts}]
+    parts = [parts] if isinstance(parts, dict) else parts
+    if not isinstance(parts, list):
+        assert raw is not None  # what is not there is no such thing
         return raw
-    return Raw(jsonio.encode({**content, "parts": [own, *parts]}))
+    texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
+    if raw is not None and prompts.is_there(prompt, [text if isinstance(text, str) else "" for text in texts]):
+        return raw
+    return Raw(jsonio.encode({**content, "parts": [{"text": prompt}, *parts]}))
 
 
 def _unsealed(raw: Raw, side: UpstreamSide) -> Raw:

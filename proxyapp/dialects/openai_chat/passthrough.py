@@ -19,6 +19,7 @@ from proxyapp.dialects.openai_chat.fitting import (
     fit_messages,
     may_need_fitting,
 )
+from proxyapp.dialects.openai_chat.prompting import with_prompt
 from proxyapp.dialects.openai_chat.tables import FAILED_FINISH, FINISH
 from proxyapp.dialects.openai_chat.usage import parse_usage
 from proxyapp.dialects.openai_chat.wire import UNREADABLE, Choice, Chunk, Delta, decode_chunk
@@ -29,7 +30,6 @@ from proxyapp.ir.response import Finish, FinishKind
 
 _MARK = PREFIX.encode()
 _LIMITS = ("max_tokens", "max_completion_tokens")
-_raws = msgspec.json.Decoder(list[Raw])
 _NEED_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
@@ -53,7 +53,7 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     if side.level is not None:
         leveling.put(top, side, side.level)
     if side.system_prompt and "messages" in top:
-        top["messages"] = _with_prompt(top["messages"], side.system_prompt)
+        top["messages"] = with_prompt(top["messages"], side.system_prompt)
     if "messages" in top and _MARK in bytes(top["messages"]):
         top["messages"] = _without_seals(top["messages"], side)
     _fit(top, side)
@@ -111,18 +111,6 @@ def _cap(top: dict[str, Raw], side: UpstreamSide) -> None:
         top[side.profile.max_tokens_field] = Raw(jsonio.encode(side.max_output))
         if asked is not None:
             side.drop("max_tokens", f"The limit was lowered to {side.max_output}, the most allowed.", dropped=False)
-
-
-def _with_prompt(raw: Raw, prompt: str) -> Raw:
-    """The operator's system prompt before everything, once."""
-    try:
-        messages = _raws.decode(raw)
-    except msgspec.DecodeError:
-        return raw  # not what it should be: the upstream will say so
-    own = jsonio.encode({"role": "system", "content": prompt})
-    if messages and jsonio.try_object(bytes(messages[0])) == jsonio.try_object(own):
-        return raw
-    return Raw(jsonio.encode([Raw(own), *messages]))
 
 
 def _without_seals(raw: Raw, side: UpstreamSide) -> Raw:

@@ -16,6 +16,7 @@ from proxyapp.dialects.openai_chat.assistant import assistant_message
 from proxyapp.dialects.openai_chat.render_parts import Item, PartRenderer, plain, text_item
 from proxyapp.dialects.openai_chat.tables import NAME
 from proxyapp.ir import parts as p
+from proxyapp.ir import prompts
 from proxyapp.ir.request import Request, Turn
 
 Message = dict[str, Any]
@@ -77,7 +78,7 @@ class TurnRenderer:
             items = [item for text in texts for item in self._parts.items(text, "system")]
             self._messages.append({"role": role, "content": items})
         else:
-            self._messages.append({"role": role, "content": "\n\n".join(text.text for text in texts)})
+            self._messages.append({"role": role, "content": prompts.joined(text.text for text in texts)})
 
     def _segments(self) -> list[_Segment]:
         segments = [_Segment()]

@@ -18,6 +18,7 @@ from proxyapp.dialects.openai_responses.frames import Frames
 from proxyapp.dialects.openai_responses.usage import parse_usage
 from proxyapp.dialects.sse import Frame
 from proxyapp.errors import BadRequest, GatewayError, UpstreamBroken
+from proxyapp.ir import prompts
 from proxyapp.ir.request import Request
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -40,7 +41,7 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     if side.level is not None:
         leveling.put(top, side, side.level)
     if side.system_prompt:
-        top["instructions"] = _with_prompt(top.get("instructions"), side.system_prompt)
+        _put_prompt(top, side.system_prompt)
     if "input" in top:
         stores = bytes(top.get("store", Raw(b"true"))) != b"false"
         top["input"] = history.cleaned(top["input"], side, stores=stores)
@@ -57,14 +58,39 @@ def _cap(top: dict[str, Raw], side: UpstreamSide) -> None:
             side.drop("max_output_tokens", sentence, dropped=False)
 
 
-def _with_prompt(raw: Raw | None, prompt: str) -> Raw:
-    """The operator's system prompt before the caller's instructions, once."""
+def _put_prompt(top: dict[str, Raw], prompt: str) -> None:
+    """The operator's system prompt before the caller's instructions, once; also where the conversation itself begins
+    with it. Instructions that are no text stay: the upstream will say so."""
+    raw = top.get("instructions")
     given = jsonio.decode(raw) if raw is not None else None
-    if given is not None and not isinstance(given, str):
-        return raw if raw is not None else Raw(jsonio.encode(prompt))  # not what it should be: the upstream will say so
-    if not given or given == prompt or given.startswith(f"{prompt}\n\n"):
-        return Raw(jsonio.encode(given or prompt))
-    return Raw(jsonio.encode(f"{prompt}\n\n{given}"))
+    if not given and not _begins_with(top.get("input"), prompt):
+        top["instructions"] = Raw(jsonio.encode(prompt))
+    elif isinstance(given, str) and given and not prompts.begins(given, prompt):
+        top["instructions"] = Raw(jsonio.encode(prompts.joined([prompt, given])))
+
+
+class _Head(Struct):
+    """As much of an item as is looked at."""
+
+    role: Any = None
+    content: Any = None
+
+
+_heads = msgspec.json.Decoder(list[_Head])
+
+
+def _begins_with(raw: Raw | None, prompt: str) -> bool:
+    """Is the first item a system message that begins with the prompt?"""
+    try:
+        heads = _heads.decode(raw) if raw is not None else []
+    except _UNREADABLE:
+        return False
+    if not heads or heads[0].role not in ("system", "developer"):
+        return False
+    content = heads[0].content
+    parts = content if isinstance(content, list) else [{"text": content}]
+    texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
+    return prompts.is_there(prompt, [text if isinstance(text, str) else "" for text in texts])
 
 
 class _Event(Struct):

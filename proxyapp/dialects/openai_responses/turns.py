@@ -17,6 +17,7 @@ from proxyapp.dialects.openai_responses.render_parts import Content, PartRendere
 from proxyapp.dialects.openai_responses.render_tools import name_of
 from proxyapp.dialects.openai_responses.tables import FAMILY, NAME
 from proxyapp.ir import parts as p
+from proxyapp.ir import prompts
 from proxyapp.ir.request import Request, Turn
 
 Item = dict[str, Any]
@@ -74,7 +75,7 @@ class TurnRenderer:
             ),
             len(texts),
         )
-        self.instructions = "\n\n".join(part.text for part in texts[:first])
+        self.instructions = prompts.joined(part.text for part in texts[:first])
         for part in texts[first:]:
             self._add_system("developer" if part.meta.get("author") == "developer" else "system", [part])
 
