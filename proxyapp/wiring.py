@@ -198,8 +198,10 @@ def _build() -> Worker:
 
 
 def refused_tokens(health: Health) -> list[str]:
-    """Subjects of the tokens that their upstreams answered with 401, with the value that is in force."""
-    return [state.subject for state in health.states() if state.kind == REFUSED and state.subject.startswith("token:")]
+    """Subjects of the tokens that their upstreams answered with 401, with the value that is in force: for one refresh.
+    A new value that is refused as well is not the token's age."""
+    refused = (state for state in health.states() if state.kind == REFUSED and state.failures == 1)
+    return [state.subject for state in refused if state.subject.startswith("token:")]
 
 
 def _marker() -> Callable[[str], str]:

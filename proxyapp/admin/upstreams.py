@@ -17,7 +17,7 @@ from unfold.decorators import display
 from accounts.admin.lines import FirstPartMixin, LinesMixin
 from proxyapp.admin import health
 from proxyapp.admin.secrets import LostSecretsMixin, SecretsForm
-from proxyapp.models import Upstream, UpstreamKey
+from proxyapp.models import OAuthToken, Upstream, UpstreamKey
 
 
 class UpstreamKeyInline(FirstPartMixin, TabularInline):
@@ -66,7 +66,7 @@ class UpstreamKeyAdmin(health.StandingMixin, ModelAdmin):
 @admin.register(Upstream)
 class UpstreamAdmin(health.PutBackMixin, LostSecretsMixin, LinesMixin, ModelAdmin):
     form = SecretsForm
-    parts = {"key": (UpstreamKey, "upstream")}
+    parts = {"key": (UpstreamKey, "upstream"), "token": (OAuthToken, "upstream")}
     list_display = ["name", "kind", "base_url", "enabled", "key_count", "models_served", "proxy_pool"]
     list_filter = ["enabled", "kind", ("proxy_pool", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["name", "base_url"]

@@ -20,6 +20,7 @@ _STATE = ("kind", "reason", "status", "since", "until", "failures", "mark", "cha
 _USE = ("last_used", "last_ok", "quota")
 _KEEP_SCOPES = timedelta(hours=1)
 """For so long others may want to hear that a model is well again."""
+_YOUNG = timedelta(minutes=5)
 _SUBJECTS: Mapping[str, Any] = {"key": models.UpstreamKey, "token": models.OAuthToken, "proxy": models.Proxy}
 
 
@@ -117,14 +118,17 @@ def _raise_version() -> int:
 
 
 def _ask_for_refresh(news: Iterable[State]) -> None:
-    """A token that was refused is due, once; a new one that is refused as well waits for its turn."""
+    """A token that was refused is due, once, also for those who refresh outside of the workers; a new one that is
+    refused as well waits for its turn, and so does one that is young: it will not be its age."""
     refused = [
         int(state.subject.partition(":")[2])
         for state in news
         if state.kind == REFUSED and state.failures == 1 and state.subject.startswith("token:")
     ]
     if refused:
-        models.OAuthToken.objects.filter(pk__in=refused).update(due_at=timezone.now())
+        now = timezone.now()
+        is_young = Q(refreshed_at__gt=now - _YOUNG)
+        models.OAuthToken.objects.filter(pk__in=refused).exclude(is_young).update(due_at=now)
 
 
 def _is_news(state: State, changed: datetime | None) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from proxyapp.health import measures
 from proxyapp.metrics.exchanges import CountingBooks
 from proxyapp.metrics.families import Merge, Reading, counter, gauge
 
@@ -63,4 +64,6 @@ OF_WORKER: dict[str, Callable[[Worker], Iterable[Reading]]] = {
     "process": process,
     "proxies": proxies,
 }
-SHARED: dict[str, Callable[[], Iterable[Reading]]] = {}
+SHARED: dict[str, Callable[[], Iterable[Reading]]] = {
+    "credentials": measures.credentials,
+}
