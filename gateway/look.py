@@ -33,6 +33,7 @@ ROUTING = [
     _item(
         "Upstream keys", "vpn_key", "proxyapp", "upstreamkey", "How the upstreams' keys do: what is out, what is left."
     ),
+    _item("Tokens", "autorenew", "proxyapp", "oauthtoken", "OAuth tokens of upstreams, and how their refreshing goes."),
     _item("Proxy pools", "lan", "proxyapp", "proxypool", "Ways out for upstreams: proxies, and how each of them does."),
 ]
 ACCESS = [

@@ -9,6 +9,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
@@ -71,11 +72,14 @@ class UpstreamAdmin(health.PutBackMixin, LostSecretsMixin, LinesMixin, ModelAdmi
     list_filter = ["enabled", "kind", ("proxy_pool", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["name", "base_url"]
     list_select_related = ["proxy_pool"]
-    readonly_fields = ["used_by"]
+    readonly_fields = ["used_by", "oauth_tokens"]
     inlines = [UpstreamKeyInline]
     actions = ["enable", "disable"]
     fieldsets = [
-        (None, {"fields": [("name", "enabled"), ("kind", "allow_caller_keys"), "base_url", "used_by"]}),
+        (
+            None,
+            {"fields": [("name", "enabled"), ("kind", "allow_caller_keys"), "base_url", ("used_by", "oauth_tokens")]},
+        ),
         ("On the way", {"fields": ["headers", "system_prompt", ("retries", "proxy_pool"), ("api", "api_version")]}),
         (
             "Time limits (seconds)",
@@ -120,6 +124,16 @@ class UpstreamAdmin(health.PutBackMixin, LostSecretsMixin, LinesMixin, ModelAdmi
             return "no model"
         links = ((reverse("admin:proxyapp_modelconfig_change", args=[pk]), name) for pk, name in models.items())
         return format_html("{}", format_html_join(", ", '<a href="{}" class="underline">{}</a>', links))
+
+    @display(description="OAuth tokens")
+    def oauth_tokens(self, upstream: Upstream) -> str:
+        """Each with its state and a link; they are entered on pages of their own."""
+        now = timezone.now()
+        rows = [
+            (reverse("admin:proxyapp_oauthtoken_change", args=[token.pk]), token.name, token.state(now).label)
+            for token in (upstream.tokens.all() if upstream.pk else [])
+        ]
+        return format_html_join(", ", '<a href="{}" class="underline">{}</a> ({})', rows) or "none"
 
     @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Upstream]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from proxyapp.health import measures
 from proxyapp.metrics.exchanges import CountingBooks
 from proxyapp.metrics.families import Merge, Reading, counter, gauge
+from proxyapp.metrics.tokens import tokens
 
 if TYPE_CHECKING:
     from proxyapp.wiring import Worker
@@ -66,4 +67,5 @@ OF_WORKER: dict[str, Callable[[Worker], Iterable[Reading]]] = {
 }
 SHARED: dict[str, Callable[[], Iterable[Reading]]] = {
     "credentials": measures.credentials,
+    "tokens": tokens,
 }

@@ -45,11 +45,15 @@ class OAuthToken(WatchedModel):
         "attempted_at",
         "tried_digest",
         "failures",
+        "failures_total",
         "error",
         "error_message",
         "doubt",
         "due_at",
     )
+    CONFIGURED = ("upstream", "name", "seed", "token_url", "client_id", "organization_id", "weight", "enabled",
+                  "config_digest")  # fmt: skip
+    """What people say. All else is the refreshing's own, and moves on under whoever holds a row in memory."""
     DEAD = "invalid_grant"
     """The error after which the same refresh token is never shown again."""
 
@@ -101,6 +105,7 @@ class OAuthToken(WatchedModel):
     attempted_at = models.DateTimeField(null=True, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False)
     """In a row."""
+    failures_total = models.PositiveIntegerField(default=0, editable=False)
     error = models.CharField(max_length=50, blank=True, default="", editable=False)
     """Of the last attempt: `invalid_grant`, `unreachable`, …; "" = it went well."""
     error_message = models.CharField(max_length=500, blank=True, default="", editable=False)
@@ -125,7 +130,11 @@ class OAuthToken(WatchedModel):
             raise ValidationError({"token_url": "This kind of upstream has no token server of its own; give its URL."})
 
     def save(self, *args: Any, **more: Any) -> None:
+        """Of a row that is there only what people say is written, unless `update_fields` names more: the pair that was
+        loaded with it may be spent by now."""
         self.config_digest = self._configured() or self.config_digest
+        if not self._state.adding:
+            more.setdefault("update_fields", self.CONFIGURED)
         super().save(*args, **more)
 
     @property

@@ -9,13 +9,13 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 from msgspec import Struct
 
 from proxyapp.fields import Secret
 from proxyapp.models import OAuthToken, UpstreamKey
-from proxyapp.models.config import bump_version
+from proxyapp.models.config import bump_version, lock_configuration
 from proxyapp.tokens.spool import Kept
 from proxyapp.upstreams.oauth import TOKEN_SERVERS, Asking, Grant, RefreshFailed
 
@@ -129,8 +129,9 @@ def interval(lifetime: float) -> float:
 
 def store(pair: Kept) -> bool:
     """The new pair takes the place of the one it replaces. False: it is no longer there. Raises django.db.Error."""
-    return bool(
-        OAuthToken.objects.filter(pk=pair.token, generation=pair.generation).update(
+    with transaction.atomic():
+        lock_configuration()  # first, as whoever changes the configuration does: no two wait for each other
+        replaced = OAuthToken.objects.filter(pk=pair.token, generation=pair.generation).update(
             access_token=pair.access_token,
             refresh_token=pair.refresh_token,
             seed_digest=pair.seed_digest,
@@ -147,7 +148,7 @@ def store(pair: Kept) -> bool:
             lease_holder="",
             lease_until=None,
         )
-    )
+    return bool(replaced)
 
 
 def fail(token: OAuthToken, failure: RefreshFailed, message: str, now: datetime) -> bool:
@@ -159,11 +160,13 @@ def fail(token: OAuthToken, failure: RefreshFailed, message: str, now: datetime)
         "error": failure.code,
         "error_message": message[:500],
         "failures": token.failures + 1,
+        "failures_total": F("failures_total") + 1,
         "attempted_at": now,
         "tried_digest": token.config_digest,
         "due_at": None if failure.code == OAuthToken.DEAD else now + timedelta(seconds=_pause(token, failure)),
     }
     with transaction.atomic():
+        lock_configuration()
         noted = OAuthToken.objects.filter(pk=token.pk, generation=token.generation).update(**changes)
         if noted and (token.error, token.error_message) != (changes["error"], changes["error_message"]):
             bump_version()
@@ -179,6 +182,11 @@ def doubt(token: OAuthToken, sentence: str) -> None:
 def ask_for(pk: int) -> None:
     """Due at once, whatever was planned; a dead one stays dead."""
     OAuthToken.objects.filter(pk=pk).update(due_at=None)
+
+
+def start_anew(pk: int) -> None:
+    """A person has entered the refresh token again: it is tried, even if it is the one that was there."""
+    OAuthToken.objects.filter(pk=pk).update(seed_digest="", tried_digest="", error="", error_message="", doubt="")
 
 
 def _pause(token: OAuthToken, failure: RefreshFailed) -> float:

@@ -90,6 +90,27 @@ def test_another_organization_makes_the_token_due(server, make_token):
     assert server.seen[-1]["refresh_token"] == "rt-olga-1-secret"
 
 
+def test_who_saves_a_row_that_was_loaded_before_a_refresh_brings_no_old_token_back(server, make_token):
+    token = make_token()
+    stale = OAuthToken.objects.get(pk=token.pk)
+    go(token)
+    stale.weight = 5
+    stale.save()
+    assert pair(token) == ("at-olga-1-secret", "rt-olga-1-secret")
+    assert (token.weight, token.generation) == (5, 1)
+
+
+def test_the_same_seed_entered_again_is_tried_again(server, make_token):
+    token = make_token()
+    go(token)
+    server.account().number += 5
+    assert go(token, force=True).is_failure
+    server.account().number = 0  # the login was renewed at the server, with the same token
+    rows.start_anew(token.pk)
+    assert go(token).result is Result.REFRESHED
+    assert server.seen[-1]["refresh_token"] == "rt-olga-0-secret"
+
+
 # --- failures --------------------------------------------------------------------------------------------------------
 
 
