@@ -86,7 +86,7 @@ def lower_headers(request: HttpRequest) -> Mapping[str, str]:
 def dialect_for(path: str, headers: Mapping[str, str]) -> Dialect:
     """The dialect in which to speak of faults at `path`; where several are served (models), the caller's version or
     the place of its key tells."""
-    if path.startswith("/v1beta") or _VERB.search(path):
+    if path.startswith(("/v1beta", "/v1/generate")) or _VERB.search(path):
         return DIALECTS["gemini"]
     if "/responses" in path:
         return DIALECTS["openai-responses"]

@@ -21,6 +21,7 @@ count_responses = InferenceView.as_view(dialect="openai-responses", story=count)
 embeddings = InferenceView.as_view(dialect="openai-chat", story=embed)
 models = ModelsView.as_view()
 gemini = GeminiView.as_view()
+generate = InferenceView.as_view(dialect="gemini")  # as droid2api had it: model and `stream` stand in the body
 health = HealthView.as_view()
 
 urlpatterns = [
@@ -35,6 +36,7 @@ urlpatterns = [
     path("responses/<str:response_id>/input_items", inputs),
     path("v1/responses/<str:response_id>/cancel", cancel),
     path("responses/<str:response_id>/cancel", cancel),
+    path("v1/generate", generate),
     path("v1/messages", messages),
     path("messages", messages),
     path("v1/messages/count_tokens", count_messages),

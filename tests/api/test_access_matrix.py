@@ -56,6 +56,7 @@ CLASSES: dict[str, str] = {
     "admin/": CONSOLE,
     **dict.fromkeys(("health", "v1/health", "health/live", "health/ready"), OPEN),
     **dict.fromkeys(("v1/chat/completions", "chat/completions", "v1/messages", "messages"), KEY),
+    "v1/generate": KEY,
     **dict.fromkeys(("v1/messages/count_tokens", "messages/count_tokens"), KEY),
     **dict.fromkeys(("v1/responses", "responses", "v1/responses/input_tokens"), KEY),
     **dict.fromkeys(("v1/responses/<str:response_id>", "responses/<str:response_id>"), KEY),

@@ -11,7 +11,7 @@ from proxyapp.engine.snapshot import Model, Route, Snapshot
 from tests.asgi import Exchange, ask
 from tests.dialects.gemini.conftest import chunks, frames_of, said
 from tests.engine.conftest import KEY, a_key, a_snapshot, an_upstream
-from tests.fakes import answers
+from tests.fakes import answers, tongues
 from tests.fakes.upstream import answer_json, answer_sse
 
 BODY = {"contents": [{"parts": [{"text": "hi"}]}]}
@@ -225,3 +225,35 @@ async def test_an_error_without_data_at_the_end_of_a_stream_is_told(serve_snapsh
     serve_snapshot(over_gemini(upstream.url))
     got = await ask(app, "POST", STREAM, BODY, **AUTH)
     assert got.json[-1] == fault
+
+
+GENERATE = "/v1/generate"
+
+
+@pytest.mark.parametrize("kind", ["anthropic", "gemini", "factory"])
+@pytest.mark.parametrize("stream", [None, False, True])
+async def test_model_and_stream_may_stand_in_the_body_at_an_address_of_its_own(
+    serve_snapshot, app, upstream, kind, stream
+):
+    dialect = "anthropic-messages" if kind == "anthropic" else "gemini"
+    upstream.then(answer_sse(tongues.streamed(dialect)) if stream else answer_json(tongues.whole(dialect)))
+    api = "generate_content" if kind == "factory" else None
+    serve_snapshot(a_snapshot(an_upstream("up", upstream.url, kind=kind, api=api)))
+    body = {**BODY, "model": "m", **({} if stream is None else {"stream": stream})}
+    got = await ask(app, "POST", GENERATE, body, **AUTH)
+    assert got.status == 200
+    assert got.headers["content-type"].startswith("text/event-stream" if stream else "application/json")
+    assert words(frames_of(got.raw) if stream else [got.json]) == "Hello there."
+    assert upstream.last.body.get("stream", False) is (stream is True and kind != "gemini")
+    told = {"anthropic": "/v1/messages", "gemini": "/v1beta/models/m-at-up", "factory": "/api/llm/g/v1/generate"}[kind]
+    assert upstream.last.path.startswith(told)
+
+
+async def test_a_body_there_that_names_no_model_is_told_so_in_googles_words(serve_snapshot, app):
+    serve_snapshot(Snapshot())
+    got = await ask(app, "POST", GENERATE, BODY, **AUTH)
+    assert got.json["error"]["status"] == "UNAUTHENTICATED"
+    serve_snapshot(a_snapshot())
+    got = await ask(app, "POST", GENERATE, BODY, **AUTH)
+    assert (got.status, got.json["error"]["status"]) == (400, "INVALID_ARGUMENT")
+    assert (await ask(app, "GET", GENERATE, **AUTH)).json["error"]["code"] == 405

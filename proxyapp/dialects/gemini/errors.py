@@ -107,9 +107,9 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> Upstrea
 
 
 def _in_other_words(value: Any) -> dict[str, Any] | None:
-    """An error as servers in front of Google's models say it: `{"error": "…"}`, `{"detail": "…"}`."""
+    """An error as servers in front of Google's models say it: `{"detail": "…"}`, `{"message": "…"}`."""
     told = value if isinstance(value, dict) else {}
-    message = next((told[name] for name in ("error", "message", "detail") if isinstance(told.get(name), str)), "")
+    message = next((told[name] for name in ("message", "detail") if isinstance(told.get(name), str)), "")
     return {"message": message} if message else None
 
 

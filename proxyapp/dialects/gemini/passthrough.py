@@ -31,7 +31,8 @@ def patch(body: Body, model: str, side: UpstreamSide) -> bytes:
     """The caller's body. Envelopes of ours are opened for their owner and taken away from all others; every other
     value keeps its bytes."""
     top = dict(body.top)
-    top.pop("model", None)  # in the address; a name of ours would contradict it
+    for name in ("model", "stream"):  # in the address; a name of ours would contradict it
+        top.pop(name, None)
     if proving.MARK in body.raw and "contents" in top:
         top["contents"] = _unsealed(top["contents"], side)
     if side.max_output is not None:

@@ -18,8 +18,8 @@ from proxyapp.ir.request import Format, ReasoningSettings, Request
 _CONFIG = "generationConfig"
 _MODELLED = frozenset(
     {
-        "model", "contents", "systemInstruction", "generationConfig", "tools", "toolConfig", "labels", "store",
-        "serviceTier", "cachedContent",
+        "model", "stream", "contents", "systemInstruction", "generationConfig", "tools", "toolConfig", "labels",
+        "store", "serviceTier", "cachedContent",
     }
 )  # fmt: skip
 _CONFIG_MODELLED = frozenset(
@@ -35,11 +35,12 @@ _LEVELS = ("minimal", "low", "medium", "high", "xhigh")
 
 
 def peek(body: Body) -> Peek:
-    """The address names model and verb; a body that names its model is understood where there is none."""
+    """The address names model and verb; a body that names its model, and whether it wants a stream, is understood where
+    there is none."""
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise BadRequest("The model is named in the address: /v1beta/models/{model}:generateContent.", param="model")
-    return Peek(model=model.removeprefix("models/"), stream=False)
+    return Peek(model=model.removeprefix("models/"), stream=body.get("stream") is True)
 
 
 def parse_request(body: dict[str, Any], side: ClientSide) -> Request:
@@ -49,7 +50,7 @@ def parse_request(body: dict[str, Any], side: ClientSide) -> Request:
         client_dialect=NAME,
         words=WORDS,
         model=asked.model if asked else str(model or "").removeprefix("models/"),
-        stream=asked.stream if asked else False,
+        stream=asked.stream if asked else body.get("stream") is True,
         include_usage=True,
         system=read_system(fields.pick(body, "systemInstruction")),
         turns=Reader(side).turns(fields.pick(body, "contents")),
