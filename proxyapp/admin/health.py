@@ -25,7 +25,7 @@ COLOURS = {WELL: "green", OUT: "red", COOLING: "orange", DUE: "blue", UNUSED: "b
 _BUTTON = (
     '<button type="submit" formaction="{}" formmethod="post" formnovalidate class="border border-base-200 bg-white '
     "cursor-pointer font-medium mt-1 px-2 py-1 rounded-default text-important whitespace-nowrap dark:bg-base-900 "
-    'dark:border-base-700">Put back</button>'
+    'dark:border-base-700">{}</button>'
 )
 
 
@@ -111,11 +111,16 @@ def badge(word: str, count: int | None = None) -> SafeString:
     return format_html(BADGE, COLOURS[word], word if count is None else f"{count} {word}")
 
 
+def button(text: str, url: str) -> SafeString:
+    """Sends the form that it stands in to another address."""
+    return format_html(_BUTTON, url, text)
+
+
 def told(standing: Standing, put_back_url: str = "") -> SafeString:
     """The badge, below it why and until when; with a button where there is something to put back."""
     lines = format_html_join("", '<p class="mt-1 text-xs">{}</p>', ((_sentence(each),) for each in standing.troubles))
-    button = format_html(_BUTTON, put_back_url) if put_back_url and standing.troubles else ""
-    return format_html('<div class="health-cell">{}{}{}</div>', badge(standing.word), lines, button)
+    shown = button("Put back", put_back_url) if put_back_url and standing.troubles else ""
+    return format_html('<div class="health-cell">{}{}{}</div>', badge(standing.word), lines, shown)
 
 
 def limits(standing: Standing) -> SafeString | str:

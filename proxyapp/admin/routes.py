@@ -57,7 +57,7 @@ class ModelConfigAdmin(LinesMixin, ModelAdmin):
     actions = ["enable", "disable"]
     fieldsets = [
         (None, {"fields": [("name", "enabled"), "aliases"]}),
-        ("Requests", {"fields": ["system_prompt", ("max_output_tokens", "reasoning"), "lenient"]}),
+        ("Requests", {"fields": ["system_prompt", ("max_output_tokens", "reasoning"), ("lenient", "proxy_pool")]}),
         ("What the model can do", {"fields": ["profile", "prices"], "classes": ["collapse"]}),
     ]
 

@@ -18,7 +18,7 @@ from unfold.decorators import display
 from accounts.admin.lines import FirstPartMixin, LinesMixin
 from proxyapp.admin import health
 from proxyapp.admin.secrets import LostSecretsMixin, SecretsForm
-from proxyapp.models import OAuthToken, Upstream, UpstreamKey
+from proxyapp.models import OAuthToken, ProxyPool, Upstream, UpstreamKey
 
 
 class UpstreamKeyInline(FirstPartMixin, TabularInline):
@@ -27,6 +27,11 @@ class UpstreamKeyInline(FirstPartMixin, TabularInline):
     form = SecretsForm
     fields = ["name", "value", "weight", "enabled", "health"]
     readonly_fields = ["health"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """A pool of its own is offered where there are pools."""
+        pool = ["proxy_pool"] if ProxyPool.objects.exists() else []
+        return [*self.fields[:-1], *pool, self.fields[-1]]
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **more: Any) -> Any:
         self.may_put_back = self.has_change_permission(request, obj)

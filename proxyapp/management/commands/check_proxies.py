@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from proxyapp.config.build import build
-from proxyapp.engine.probing import SECONDS, Verdict, addresses, probe
-from proxyapp.engine.snapshot import Proxy, ProxyPool, Snapshot
-from proxyapp.engine.transport import Transport, trusting
+from proxyapp.engine.probing import SECONDS
+from proxyapp.health.looks import look
 from proxyapp.wiring import with_demo
-
-AT_ONCE = 16
 
 
 class Command(BaseCommand):
@@ -35,7 +30,7 @@ class Command(BaseCommand):
             self.stderr.write(f"There is no proxy pool {unknown[0]}." if unknown else "Patience is from 0 to 600 s.")
             raise SystemExit(2)
         pools = [snapshot.pools[name] for name in wanted]
-        verdicts = asyncio.run(_looked(with_demo(snapshot), pools, options["seconds"]))
+        verdicts = look(with_demo(snapshot), pools, options["seconds"])
         rows = [
             (
                 pool.name,
@@ -62,18 +57,3 @@ class Command(BaseCommand):
         for row in table:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
             self.stdout.write("  ".join([*cells, row[4]]).rstrip())
-
-
-async def _looked(snapshot: Snapshot, pools: list[ProxyPool], seconds: float) -> list[tuple[ProxyPool, Proxy, Verdict]]:
-    """All of them, some beside each other, in the pools' order."""
-    transport = Transport(tls=trusting(settings.DRAGOMAN_CA_FILE))
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(pool: ProxyPool, proxy: Proxy) -> tuple[ProxyPool, Proxy, Verdict]:
-        async with gate:
-            return pool, proxy, await probe(transport, proxy, addresses(snapshot, pool), seconds=seconds)
-
-    try:
-        return await asyncio.gather(*(one(pool, proxy) for pool in pools for proxy in pool.proxies))
-    finally:
-        await transport.close()
