@@ -201,7 +201,7 @@ class Health:
                 until=until,
                 failures=self._failures(before, subject, began, now),
                 mark=mark or self._marks.get(subject, ""),
-                changed=now,
+                changed=_after(before, now),
             )
         )
 
@@ -309,8 +309,9 @@ class Health:
 
     def _close(self, state: State) -> None:
         self._drop(state.place)
-        now = self.clock()
-        self._changes.append(State(subject=state.subject, scope=state.scope, since=now, failures=0, changed=now))
+        changed = _after(state, self.clock())
+        well = State(subject=state.subject, scope=state.scope, since=changed, failures=0, changed=changed)
+        self._changes.append(well)
 
     def _drop(self, place: Place) -> None:
         self._states.pop(place, None)
@@ -333,3 +334,8 @@ class Health:
         if use is None:
             use = self.uses[subject] = Use()
         return use
+
+
+def _after(before: State | None, now: float) -> float:
+    """When something was learned: later than what it replaces, also where that is of a host whose clock is ahead."""
+    return now if before is None else max(now, before.changed + 0.001)

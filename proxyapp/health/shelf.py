@@ -21,6 +21,7 @@ _USE = ("last_used", "last_ok", "quota")
 _KEEP_SCOPES = timedelta(hours=1)
 """For so long others may want to hear that a model is well again."""
 _YOUNG = timedelta(minutes=5)
+_TICK = timedelta(milliseconds=1)
 _SUBJECTS: Mapping[str, Any] = {"key": models.UpstreamKey, "token": models.OAuthToken, "proxy": models.Proxy}
 
 
@@ -78,20 +79,21 @@ def put_back(subject: str) -> int:
     """An operator says that it is well: in force in every worker within a second. How many states that ended."""
     with transaction.atomic():
         version = _raise_version()
-        return (
-            HealthState.objects.filter(subject=subject)
-            .exclude(kind="")
-            .update(
+        rows = list(HealthState.objects.filter(subject=subject).exclude(kind=""))
+        for row in rows:
+            # Later than what it ends, also where that was written by a host whose clock is ahead.
+            changed = _later(timezone.now(), row.changed_at and row.changed_at + _TICK)
+            HealthState.objects.filter(pk=row.pk).update(
                 kind="",
                 reason="",
                 status=None,
                 since=None,
                 until=None,
                 failures=0,
-                changed_at=timezone.now(),
+                changed_at=changed,
                 version=version,
             )
-        )
+    return len(rows)
 
 
 def prune() -> int:

@@ -79,5 +79,5 @@ def pages(rows):
         "accounts/client": rows["client"].pk,
         "accounts/apikey": rows["key"].pk,
     }
-    lists = [f"/admin/{page}/" for page in PAGES]
+    lists = [f"/admin/{page}/" for page in (*PAGES, "proxyapp/upstreamkey")]
     return lists, [f"/admin/{page}/add/" for page in PAGES], [f"/admin/{page}/{pk}/change/" for page, pk in ids.items()]

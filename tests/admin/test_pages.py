@@ -67,6 +67,7 @@ def test_the_sidebar_leads_to_the_pages(olga):
     for page in (
         "proxyapp/modelconfig",
         "proxyapp/upstream",
+        "proxyapp/upstreamkey",
         "proxyapp/proxypool",
         "accounts/client",
         "accounts/apikey",

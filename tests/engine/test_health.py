@@ -197,6 +197,18 @@ def test_workers_hear_from_each_other_and_the_newer_knowledge_counts(clock, heal
     assert health.is_out(KEY), "older news"
 
 
+def test_a_worker_whose_clock_is_behind_ends_what_another_one_told(clock, health):
+    slow = Clock()
+    slow.now = clock.now - 30
+    other = Health(slow)
+    other.know({KEY: "sk-one"})
+    health.failed(KEY, "no", 100)
+    other.hear(health.changes())
+    other.succeeded(KEY)
+    health.hear(other.changes())
+    assert not health.is_out(KEY)
+
+
 def test_of_another_value_and_of_strangers_nothing_is_heard(clock, health):
     other = Health(clock)
     other.know({KEY: "sk-other", "key:9": "x"})

@@ -96,6 +96,16 @@ def test_putting_back_reaches_every_worker_and_is_no_change_of_configuration(wor
     assert not HealthState.objects.exclude(kind="").exists()
 
 
+def test_putting_back_holds_against_a_host_whose_clock_is_ahead(worker, key):
+    one, first = worker()
+    one.clock = lambda: time.time() + 60
+    one.failed(key, "unknown", None, kind=REFUSED)
+    rounds(first)
+    shelf.put_back(key)
+    rounds(first)
+    assert one.is_clear
+
+
 def test_older_news_do_not_undo_newer_ones(worker, key):
     one, first = worker()
     one.failed(key, "no", 60)
