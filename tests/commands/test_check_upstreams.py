@@ -168,6 +168,7 @@ QUESTIONS = [
     ("azure", "https://x.services.ai.azure.com/models", None,
      "https://x.services.ai.azure.com/models/info?api-version=2024-05-01-preview"),
     ("coze", "https://api.coze.cn/v3/chat", None, "https://api.coze.cn/v1/users/me"),
+    ("factory", None, None, "https://api.factory.ai/api/llm/a/v1/messages/count_tokens"),
     ("demo", "http://127.0.0.1:8000/_demo", None, "http://127.0.0.1:8000/_demo/v1/messages"),
 ]  # fmt: skip
 

@@ -9,7 +9,9 @@ from django.core.management import CommandError
 
 from accounts.keys import digest
 from accounts.models import ApiKey
+from proxyapp.config.build import build_snapshot
 from proxyapp.models import ModelConfig, Proxy, ProxyPool, Upstream, UpstreamKey
+from tests.config.importing.test_droid2api import WHOLE as FACTORY
 from tests.config.importing.test_litellm import WHOLE
 from tests.config.importing.test_oneapi import CHANNELS
 
@@ -59,6 +61,12 @@ def test_a_file_of_droid2api_is_taken_and_told(run, tmp_path):
     assert "hush-hush" not in out + err
     assert Proxy.objects.get().url.reveal() == "http://me:hush-hush@127.0.0.1:3128"
     assert ModelConfig.objects.get().aliases == ["claude-sonnet-4-5"]
+
+
+def test_the_documents_example_is_true(run, tmp_path, example):
+    raw = {"port": 3000, "models": [{"id": "glm-5", "type": "common"}]}
+    told = run("import_config", write(tmp_path, raw))[1].splitlines()
+    assert [line for line in told if line in example("import_config")] == example("import_config")
 
 
 def test_the_second_time_there_is_nothing_to_change(run, tmp_path):
@@ -115,6 +123,19 @@ def test_what_may_not_be_named_so_here_is_left_out_alone(run, tmp_path):
     out, err = run("import_config", write(tmp_path, {**DROID2API, "models": models}))
     assert "left out: model two*of*them: 'two*of*them' holds more than one *." in err
     assert "+ model glm-4.6" in out
+
+
+def test_a_whole_file_of_droid2api_is_one_factory_upstream(run, tmp_path):
+    file = write(tmp_path, FACTORY)
+    err = run("import_config", file)[1]
+    assert "left out: model " not in err
+    assert "left out: upstream" not in err
+    assert Upstream.objects.get().kind == "factory"
+    snapshot = build_snapshot()
+    assert snapshot.models["claude-3-5-haiku-20241022"].name == "claude-haiku-4-5-20251001"
+    assert snapshot.models["gpt-5.2"].profile == {"api": "responses", "provider": "openai", "fast": True}
+    assert snapshot.models["gpt-5.2"].reasoning == "high"
+    assert run("import_config", file)[0] == ""
 
 
 def test_a_file_of_litellm_is_applied_whole(run, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """A foreign file from text to rows: recognised by what is in it, converted, and applied as a declarative file is.
 
-Converters know the foreign file, the declarative file's own checks know what may stand here. So the document is tried
-in a transaction that is rolled back; what is refused is taken out and told, until the rest can be applied.
+Converters know the foreign file, the declarative file's own checks know what may stand here. A document that is refused
+has changed nothing; what was refused of it is taken out and told, until the rest can be applied.
 """
 
 from __future__ import annotations
@@ -85,27 +85,19 @@ class Applied(Struct, frozen=True):
 
 
 def apply_imported(imported: Imported, *, dry_run: bool = False) -> Applied:
-    """Apply what can be applied, in one transaction. Raises DeclarationError when even nothing is refused."""
+    """Apply what can be applied, in one transaction. Raises DeclarationError for a problem that no part of the
+    document is to blame for."""
     document, findings = imported.document, list(imported.findings)
     while True:
-        problems = _problems(document)
-        if not problems:
-            break
-        findings += _take_out(document, problems)
-    result = apply(msgspec.convert(document, Document), dry_run=dry_run)
-    return Applied(result, findings, not any(document.values()))
-
-
-def _problems(document: dict[str, Any]) -> list[str]:
-    """Sentences that begin with a path; the database is as it was."""
-    problems = [*_wrong(document)]
-    if problems:
-        return problems
-    try:
-        apply(msgspec.convert(document, Document), dry_run=True)
-    except DeclarationError as exc:
-        return exc.problems
-    return []
+        try:
+            problems = list(_wrong(document))
+            if problems:
+                raise DeclarationError(problems)
+            result = apply(msgspec.convert(document, Document), dry_run=dry_run)
+        except DeclarationError as exc:  # nothing was changed
+            findings += _take_out(document, exc.problems)
+        else:
+            return Applied(result, findings, not any(document.values()))
 
 
 def _wrong(document: dict[str, Any]) -> Iterator[str]:
