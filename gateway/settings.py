@@ -135,6 +135,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "axes",
     "csp",
     "corsheaders",
@@ -180,7 +182,21 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "proxyapp.api.management.description.Managed",
     "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Dragoman",
+    "DESCRIPTION": "A gateway for large language models: inference in four dialects, and the management of its keys.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "/static/dragoman/favicon.svg",
+    "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"docExpansion": "list", "persistAuthorization": False, "validatorUrl": None},
+    "PREPROCESSING_HOOKS": ["proxyapp.api.management.description.without_second_paths"],
+    "POSTPROCESSING_HOOKS": ["proxyapp.api.management.description.complete"],
 }
 
 LANGUAGE_CODE = "en"

@@ -54,6 +54,7 @@ FORWARDED = ("completions", "moderations", "images/generations", "images/edits",
 CLASSES: dict[str, str] = {
     "": OPEN,  # leads to the console
     "admin/": CONSOLE,
+    **dict.fromkeys(("schema", "docs", "redoc"), OPEN),
     **dict.fromkeys(("health", "v1/health", "health/live", "health/ready"), OPEN),
     **dict.fromkeys(("v1/chat/completions", "chat/completions", "v1/messages", "messages"), KEY),
     "v1/generate": KEY,

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from msgspec import UNSET
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,11 +20,14 @@ from accounts.issuing import issue, parse_overlap, rotate
 from accounts.models import ApiKey, Client
 from proxyapp.api.management.access import KeyHolder
 from proxyapp.api.management.base import ManagementView
+from proxyapp.api.management.description import reference
 from proxyapp.api.management.key_fields import (
     KeyChanges,
     KeyPage,
+    MadeKey,
     NewKey,
     Rotation,
+    ShownKey,
     expiry,
     made,
     read,
@@ -35,6 +39,7 @@ from proxyapp.errors import BadRequest, Conflict, Forbidden, KeyNotFound
 from proxyapp.models.config import lock_configuration
 
 log = structlog.get_logger(__name__)
+JSON = "application/json"
 FILTERS = ("client", "name", "scope", "state", "limit", "offset")
 LONGEST_ID = 18
 """Digits of an id that every database can hold."""
@@ -45,6 +50,12 @@ class KeysView(ManagementView):
 
     rights = {"GET": "accounts.view_apikey", "POST": "accounts.add_apikey"}
 
+    @extend_schema(
+        operation_id="list_keys",
+        summary="List keys",
+        parameters=[OpenApiParameter(name, int if name in ("limit", "offset") else str) for name in FILTERS],
+        responses={200: reference(KeyPage)},
+    )
     def get(self, request: Request) -> Response:
         said = filters(request, FILTERS)
         limit, offset = page(said)
@@ -55,6 +66,12 @@ class KeysView(ManagementView):
         path = f"{request.path}?{urlencode(following)}" if offset + limit < total else None
         return Response(KeyPage(total, path, shown_rows))
 
+    @extend_schema(
+        operation_id="make_key",
+        summary="Make a key, shown this once",
+        request={JSON: reference(NewKey)},
+        responses={201: reference(MadeKey)},
+    )
     def post(self, request: Request) -> Response:
         asked: NewKey = read(request.data, NewKey)
         expires_at = expiry(asked.expires)
@@ -94,10 +111,17 @@ class KeyView(ManagementView):
         "DELETE": "accounts.delete_apikey",
     }
 
+    @extend_schema(operation_id="get_key", summary="One key", responses={200: reference(ShownKey)})
     def get(self, request: Request, key_id: str) -> Response:
         filters(request, ())
         return Response(shown(_row(key_id)))
 
+    @extend_schema(
+        operation_id="change_key",
+        summary="Change a key, or revoke it",
+        request={JSON: reference(KeyChanges)},
+        responses={200: reference(ShownKey)},
+    )
     def patch(self, request: Request, key_id: str) -> Response:
         changes = _changes(read(request.data, KeyChanges))
         with transaction.atomic():
@@ -113,6 +137,7 @@ class KeyView(ManagementView):
         _tell("key_changed", request, row, changed=sorted(changes))
         return Response(shown(row))
 
+    @extend_schema(operation_id="delete_key", summary="Delete a key", responses={204: None})
     def delete(self, request: Request, key_id: str) -> Response:
         row = _row(key_id)
         if _is_oneself(request, row):
@@ -127,6 +152,12 @@ class RotateView(ManagementView):
 
     rights = {"POST": "accounts.change_apikey"}
 
+    @extend_schema(
+        operation_id="rotate_key",
+        summary="Renew a key, shown this once; the old one may go on for a while",
+        request={JSON: reference(Rotation)},
+        responses={200: reference(MadeKey)},
+    )
     def post(self, request: Request, key_id: str) -> Response:
         asked: Rotation = read(request.data, Rotation)
         try:

@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 from proxyapp.api.management.base import NothingHere
 from proxyapp.api.management.keys import KeysView, KeyView, RotateView
 from proxyapp.api.management.metrics import MetricsView
+from proxyapp.api.management.schema import DocsView, RedocView, SchemaView
 
 
 def either(route: str, view: Callable[..., Any]) -> list[URLPattern]:
@@ -21,4 +22,7 @@ urlpatterns = [
     *either("auth/keys/<str:key_id>/rotate", RotateView.as_view()),
     path("auth/<path:rest>", NothingHere.as_view()),
     path("metrics", MetricsView.as_view()),
+    path("schema", SchemaView.as_view(), name="schema"),
+    path("docs", DocsView.as_view()),
+    path("redoc", RedocView.as_view()),
 ]
