@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import random
 from typing import Any
@@ -10,14 +11,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from proxyapp.engine.counting import count
+from proxyapp.engine.embedding import embed
 from proxyapp.engine.exits import MOST_IN_DOUBT, Exits
+from proxyapp.engine.forwarding import forward
 from proxyapp.engine.health import Health
 from proxyapp.engine.record import AttemptRecord
 from proxyapp.engine.routing import Target
+from proxyapp.engine.serve import serve
 from proxyapp.engine.snapshot import Credential, Model, Proxy, ProxyPool, Route
 from proxyapp.upstreams.contract import Outbound
-from tests.engine.conftest import a_body, a_call, a_snapshot, an_upstream, ask
-from tests.fakes import answers
+from tests.engine.conftest import a_body, a_call, a_snapshot, an_upstream, ask, collect
+from tests.fakes import answers, strict_coze
+from tests.fakes.strict_coze import StrictCoze
 from tests.fakes.upstream import Script, ScriptedUpstream, answer_json, answer_sse, free_port, reset
 
 WHOLE = json.dumps(answers.whole("openai-chat", "hello")).encode()
@@ -398,3 +404,53 @@ async def test_the_environments_proxies_are_ignored(make, near, monkeypatch):
         monkeypatch.setenv(name, dead())
     engine = make(a_snapshot(an_upstream("up", near.url)))
     assert await used(engine) == [""]
+
+
+STORIES = {
+    "counting": ("anthropic-messages", count, a_body(), {"input_tokens": 3}),
+    "embedding": ("openai-chat", embed, {"model": "m", "input": "x"}, {"data": [{"embedding": [0.5]}]}),
+    "forwarding": ("openai-chat", forward("moderations"), {"model": "m", "input": "x"}, {"results": []}),
+}
+
+
+@pytest.mark.parametrize(("dialect", "story", "asked", "said"), STORIES.values(), ids=STORIES)
+async def test_what_is_not_inference_leaves_through_the_pool_too(make, near, dialect, story, asked, said):
+    near.default = answer_json(said)
+    pool = a_pool(near.url, near.url)
+    engine = make(a_snapshot(an_upstream("up", FAR, dialect, proxy_pool="eu"), pools={"eu": pool}))
+    for name in ("p1", "p2"):
+        reply = await serve(engine, a_call(dialect, asked), story)
+        assert reply.status == 200
+        await collect(reply)
+        assert engine.books.ended[-1].proxy == name
+    assert {seen.path.startswith(f"{FAR}/") for seen in near.seen} == {True}
+
+
+async def test_an_answer_in_several_requests_comes_through_one_proxy(make, upstream, second_upstream):
+    coze = StrictCoze()
+    for proxy in (upstream, second_upstream):
+        proxy.default = lambda seen: coze(dataclasses.replace(seen, path=seen.path.removeprefix(FAR)))
+    key = Credential("main", strict_coze.KEY)
+    bot = an_upstream("up", FAR, kind="coze", credentials=(key,), proxy_pool="eu")
+    models = {"m": Model(name="m", routes=(Route("up", f"bot-{strict_coze.BOT}"),))}
+    pool = a_pool(upstream.url, second_upstream.url)
+    engine = make(a_snapshot(bot, models=models, pools={"eu": pool}))
+    outcome = await ask(engine, a_call("openai-chat", a_body(messages=[{"role": "user", "content": "hello"}])))
+    assert (outcome.status, outcome.row.proxy) == (200, "p1")
+    assert (len(upstream.seen), len(second_upstream.seen)) == (2, 0)
+
+
+async def test_a_caller_who_leaves_while_a_tunnel_is_awaited_leaves_no_trace(make, near):
+    near.default = Script(raw_head=b"", end="hang")
+    engine = make(through(a_pool(near.url, strategy="least_used"), "https://far.test"))
+    call = asyncio.ensure_future(ask(engine, a_call("openai-chat", a_body())))
+    async with asyncio.timeout(10):
+        while not near.open_requests:
+            await asyncio.sleep(0.01)
+        call.cancel()
+        await asyncio.wait({call})
+        while near.connections:
+            await asyncio.sleep(0.01)
+    assert engine.health.state("proxy:1") is None
+    await engine.exits.keep({})
+    assert engine.exits.transport._pools == {}, "nobody is counted as under way"
