@@ -16,9 +16,10 @@ from accounts.models import ApiKey, Client
 from gateway.seeds import Seeds
 from proxyapp.config import declare
 from proxyapp.config.dropin.memory import Remembering
-from proxyapp.config.dropin.wishes import Wish, wish_for
+from proxyapp.config.dropin.wish import Wish
+from proxyapp.config.dropin.wishes import wish_for
 from proxyapp.config.reading import DeclarationError
-from proxyapp.models import ModelConfig, ProxyPool, Upstream
+from proxyapp.models import ModelConfig, OAuthToken, ProxyPool, Upstream
 from proxyapp.models.environment import ROW, AppliedEnvironment
 from proxyapp.models.routes import names_taken
 
@@ -51,6 +52,7 @@ def follow(seeds: Seeds, own_address: str, *, afresh: bool = False) -> Followed:
         _let_go(run, "model", gone["model"])
         _leave_taken(run, wish)
         declare.apply(wish.document(), run=run)
+        _tokens(run, wish)
         for section in ("upstream", "client", "proxy pool"):
             _let_go(run, section, gone[section])
     except DeclarationError as error:
@@ -64,6 +66,22 @@ def _keep(memory: AppliedEnvironment, run: Remembering, wish: Wish) -> None:
     if (memory.applied, memory.rows, memory.slots) != now:
         memory.applied, memory.rows, memory.slots = now
         memory.save()
+
+
+def _tokens(run: Remembering, wish: Wish) -> None:
+    """The document has room for one token of an upstream; the environment may name several. Raises DeclarationError."""
+    for name, tokens in wish.tokens.items():
+        upstream, label = Upstream.objects.filter(name=name).first(), f"upstream {name}"
+        if upstream is None or label not in run.applied:
+            continue
+        present = {token.name: token for token in upstream.tokens.all()}
+        for number, (word, seed) in enumerate(tokens):
+            row = present.pop(word, None) or OAuthToken(upstream=upstream, name=word)
+            path = f"upstreams[{wish.names('upstream').index(name)}].tokens[{number}]"
+            run.match(row, {"seed": seed}, path=path, label=f"{label} token {word}")
+        run.remove(present.values(), lambda token: f"upstream {token.upstream.name} token {token.name}", "tokens")
+    if run.problems:
+        raise DeclarationError(run.problems)
 
 
 # --- what the environment no longer says -----------------------------------------------------------------------------

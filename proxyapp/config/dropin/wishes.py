@@ -8,55 +8,28 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from msgspec import Struct, field
-
 from accounts import keys
 from gateway.environment import bad
 from gateway.seeds import Relay, Seeds, Unified
 from proxyapp.config.document import (
     ClientKeySpec,
     ClientSpec,
-    Document,
     ModelSpec,
     PricesSpec,
-    ProxyPoolSpec,
     RouteSpec,
     TimeoutsSpec,
     UpstreamKeySpec,
     UpstreamSpec,
 )
+from proxyapp.config.dropin.factory import add_factory
+from proxyapp.config.dropin.wish import MARK, Wish
 
-MARK = "env-"
 UNIFIED, OPENAI, HAIKU, CLIENT = (f"{MARK}{name}" for name in ("unified", "openai", "haiku", "proxy"))
 ANY, ANY_HAIKU = "*", "*haiku*"
 COHERE = "https://api.cohere.ai/compatibility/v1"
 KINDS = {"anthropic": "anthropic", "google": "gemini", "azure_openai": "azure", "coze": "coze"}
 """TYPE -> kind; the others copy OpenAI."""
 _AZURE = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
-
-
-class Wish(Struct):
-    """What the environment wants to be there."""
-
-    pools: list[ProxyPoolSpec] = field(default_factory=list)
-    upstreams: list[UpstreamSpec] = field(default_factory=list)
-    models: list[ModelSpec] = field(default_factory=list)
-    clients: list[ClientSpec] = field(default_factory=list)
-    slots: dict[str, str] = field(default_factory=dict)
-    """Names of models that are themselves a variable's value: when it changes, the model is renamed."""
-    said: dict[str, str] = field(default_factory=dict)
-    """Name of an upstream, model or client -> the variable it comes from, for sentences."""
-    example: tuple[str, str] | None = None
-    """Path and model of a request that will be answered, for the first start's text."""
-    remarks: list[str] = field(default_factory=list)
-
-    def document(self) -> Document:
-        return Document(proxy_pools=self.pools, upstreams=self.upstreams, models=self.models, clients=self.clients)
-
-    def names(self, section: str = "") -> list[str]:
-        """Of what is wanted, or of one section of it."""
-        sections = {"proxy pool": self.pools, "upstream": self.upstreams, "model": self.models, "client": self.clients}
-        return [spec.name for word, specs in sections.items() if section in ("", word) for spec in specs]
 
 
 def wish_for(seeds: Seeds, own_address: str) -> Wish:
@@ -69,6 +42,7 @@ def wish_for(seeds: Seeds, own_address: str) -> Wish:
         _unified(wish, seeds.unified)
     if relay:
         _relay(wish, relay)
+    add_factory(wish, seeds)
     if seeds.proxy_key:
         _client(wish, seeds.proxy_key)
     return wish
