@@ -23,7 +23,7 @@ from proxyapp.ir.notes import Notes
 from proxyapp.ir.parts import Text
 from proxyapp.ir.profile import Profile
 from proxyapp.ir.request import Request, Turn
-from proxyapp.upstreams.contract import Kind, Upstream
+from proxyapp.upstreams.contract import Kind, Sending, Upstream, enclosing
 from proxyapp.upstreams.registry import KINDS
 
 SHORT = {
@@ -81,15 +81,24 @@ class Converter:
         side = self._upstream_side(self.target, self._plan.model)
         if self.source is self.target:
             side.model = side.model or self._model_of(body)
+            stream = body.get("stream") is True if self._plan.stream is None else self._plan.stream
             if "model" not in body.top and side.model:
-                self.address = self._address(side, stream=bool(self._plan.stream))
-            return self.target.patch(body, side.model, side)
+                self.address = self._address(side, stream=stream)
+            return self._enclosed(self.target.patch(body, side.model, side), side, stream=stream)
         request = self._parsed(self.source, raw)
         side = self._upstream_side(self.target, self._plan.model or request.model)
         rendered = self.target.render_request(request, side)
         if "model" not in rendered or side.query:
             self.address = self._address(side, stream=request.stream)
-        return jsonio.encode(rendered)
+        return self._enclosed(jsonio.encode(rendered), side, stream=request.stream)
+
+    def _enclosed(self, body: bytes, side: UpstreamSide, *, stream: bool) -> bytes:
+        kind = kind_named(self._plan.kind, self.target.name)
+        encloses = enclosing(kind)
+        if encloses is None:
+            return body
+        sending = Sending(dialect=self.target.name, model=side.model, profile=side.profile, stream=stream)
+        return encloses.enclosed(Upstream(name="convert", kind=kind.name), sending, body)
 
     def _address(self, side: UpstreamSide, *, stream: bool) -> str:
         kind = kind_named(self._plan.kind, self.target.name)

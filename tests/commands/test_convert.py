@@ -213,6 +213,14 @@ def test_where_the_model_stands_in_the_address_it_is_told_apart():
     assert converter.address.endswith("gemini-3-pro:generateContent")
 
 
+def test_a_kind_that_wants_more_in_a_body_gets_it():
+    for source, raw in (("chat", json.dumps(HI).encode()), ("gemini", GEMINI_HI)):
+        converter = Converter(Plan(source=source, target="gemini", model="gemini-3-pro", kind="factory", stream=True))
+        sent = json.loads(converter.request(raw))
+        assert (sent["model"], sent["stream"]) == ("gemini-3-pro", True)
+        assert "contents" in sent
+
+
 def test_a_body_without_a_model_needs_one_said():
     with pytest.raises(BadRequest, match="--model"):
         converted(GEMINI_HI, "gemini", "chat", response=False)

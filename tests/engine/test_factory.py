@@ -166,8 +166,7 @@ async def test_a_refused_key_of_the_gateways_is_the_gateways_fault(factory, upst
     assert "billing" not in outcome.raw.decode()
 
 
-@forms
-@callers
+@pytest.mark.parametrize(("dialect", "spoken"), [*((one, one) for one in TONGUES), (CHAT, GEMINI), (GEMINI, CHAT)])
 async def test_a_callers_own_allowance_is_told_to_the_caller(factory, upstream, dialect, spoken):
     upstream.default = answer_json(ALLOWANCE, 402)
     engine = factory(spoken, allow_caller_keys=True)
@@ -185,10 +184,9 @@ async def test_a_limit_reached_there_is_told_with_its_wait(factory, upstream, sp
 
 
 @forms
-@callers
-async def test_a_web_page_in_the_place_of_an_answer_is_a_broken_upstream(factory, upstream, dialect, spoken):
+async def test_a_web_page_in_the_place_of_an_answer_is_a_broken_upstream(factory, upstream, spoken):
     upstream.default = answer_text("<!DOCTYPE html><html>404</html>", 404)
-    outcome = await ask(factory(spoken), tongues.the_call(dialect))
+    outcome = await ask(factory(spoken), tongues.the_call(MESSAGES))
     assert outcome.status == 502
     assert "html" not in outcome.raw.decode().lower()
 

@@ -17,6 +17,11 @@ from tests.fakes.upstream import Script, answer_json, answer_sse, answer_text
 
 callers = pytest.mark.parametrize("dialect", TONGUES)
 upstreams = pytest.mark.parametrize("spoken", TONGUES)
+pairs = pytest.mark.parametrize(
+    ("dialect", "spoken"),
+    [pair for number, one in enumerate(TONGUES) for pair in ((one, one), (one, TONGUES[number - 1]))],
+)
+"""Each caller over its own dialect and over another."""
 
 
 @pytest.fixture
@@ -95,8 +100,7 @@ async def test_text_completions_are_made_a_stream_likewise(engine_over, upstream
 # --- streams unasked
 
 
-@upstreams
-@callers
+@pairs
 async def test_a_stream_that_nobody_asked_for_becomes_a_whole_answer(engine_over, upstream, dialect, spoken):
     upstream.then(answer_sse(tongues.streamed(spoken)))
     outcome = await ask(engine_over(spoken), tongues.the_call(dialect))
@@ -130,8 +134,7 @@ async def test_a_page_that_is_neither_is_still_a_broken_answer(engine_over, upst
 # --- no tools
 
 
-@upstreams
-@callers
+@pairs
 async def test_tools_are_refused_where_the_model_has_none(engine_over, upstream, dialect, spoken):
     body = tongues.asked(dialect, **tongues.tools(dialect))
     outcome = await ask(engine_over(spoken, tools=False), tongues.the_call(dialect, body))
@@ -142,8 +145,7 @@ async def test_tools_are_refused_where_the_model_has_none(engine_over, upstream,
     assert upstream.seen == []
 
 
-@upstreams
-@callers
+@pairs
 async def test_a_lenient_model_drops_them_and_says_so(engine_over, upstream, dialect, spoken):
     upstream.then(answer_json(tongues.whole(spoken)))
     body = tongues.asked(dialect, **tongues.tools(dialect))
@@ -153,8 +155,7 @@ async def test_a_lenient_model_drops_them_and_says_so(engine_over, upstream, dia
     assert b"weather" not in upstream.last.raw
 
 
-@upstreams
-@callers
+@pairs
 async def test_calls_of_before_are_told_in_words(engine_over, upstream, dialect, spoken):
     upstream.then(answer_json(tongues.whole(spoken)))
     body = {**tongues.asked(dialect), **tongues.history(dialect)}
