@@ -6,14 +6,14 @@ in `engine.health`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import inf
 
 from msgspec import structs
 
 from proxyapp.engine import blame
 from proxyapp.engine.blame import Reason
-from proxyapp.engine.health import Health
+from proxyapp.engine.health import Health, plain
 from proxyapp.engine.routing import CALLERS_OWN, KEYLESS_KINDS, Plan, Target
 from proxyapp.errors import NoCredential, NoHealthyUpstream, UpstreamRefused
 from proxyapp.upstreams.contract import Credential
@@ -27,7 +27,6 @@ PAUSES: Mapping[Reason, tuple[float, float]] = {
     Reason.LIMITED: (10.0, 600.0),
 }
 """Seconds that a credential is out for the first time, and at most: each failure in a row doubles them."""
-_LONGEST_SCOPE = 200
 _SENTENCES: Mapping[Reason, str] = {
     Reason.REFUSED: "The upstream does not know this credential (any more).",
     Reason.UNPAID: "Its account has no credit or quota left.",
@@ -43,8 +42,7 @@ def is_ours(credential: Credential | None) -> bool:
 
 def scope_of(target: Target, operation: str) -> str:
     """What a limit that was reached there belongs to: upstreams count by model, and some operations apart."""
-    scope = f"{target.model} ({operation})" if operation else target.model
-    return scope if scope.isprintable() and len(scope) <= _LONGEST_SCOPE else _plain(scope)
+    return plain(f"{target.model} ({operation})" if operation else target.model)
 
 
 def in_order(target: Target, health: Health, operation: str = "") -> list[Credential | None]:
@@ -54,12 +52,13 @@ def in_order(target: Target, health: Health, operation: str = "") -> list[Creden
     NoHealthyUpstream where nothing that there is will be taken."""
     if not target.credentials:
         return [target.fallback] if target.fallback is not None else _without(target, health)
-    if health.is_clear and len(target.credentials) == 1 and target.credentials[0].expires is None:
+    if health.is_clear and all(each.expires is None for each in target.credentials):
         return list(target.credentials)
-    back = {each: _back(each, health, scope_of(target, operation)) for each in target.credentials}
+    scope = scope_of(target, operation)
+    back = [(_back(each, health, scope), each) for each in target.credentials]
     order: list[Credential | None] = []
     for group in (False, True):
-        order += _best([each for each in target.credentials if each.is_token is group], back)
+        order += _best([pair for pair in back if pair[1].is_token is group])
     if order:
         return order
     return [target.fallback] if target.fallback is not None else _last_resort(target, health)
@@ -73,34 +72,28 @@ def usable_first(plan: Plan, health: Health, operation: str = "") -> Plan:
     return structs.replace(plan, targets=tuple(targets))
 
 
-def _plain(scope: str) -> str:
-    """Names behind a wildcard are the callers' to invent; databases do not take everything."""
-    return "".join(char if char.isprintable() else "?" for char in scope[:_LONGEST_SCOPE])
-
-
 class Trial:
     """One attempt with one credential: what it tells of its health. Of a caller's own, nothing is kept."""
 
     def __init__(self, credential: Credential | None, target: Target, operation: str, health: Health) -> None:
         self._credential = credential
         self._subject = credential.subject if credential is not None else ""
-        self._model = scope_of(target, "")
-        self._scope = scope_of(target, operation)
+        self._target, self._operation = target, operation
         self._health = health
         self._headers: Mapping[str, str] = {}
         self._has_told = False
         self._began = health.clock()
-        if self._subject:
+        if self._subject and not health.is_clear:
             health.take(self._subject, self._scope)
 
     def answered(self, headers: Mapping[str, str]) -> None:
         """The head of an answer came, whatever it says."""
         self._headers = headers
-        self._health.noticed(self._subject, self._model, headers)
+        self._health.noticed(self._subject, self._target.model, headers)
 
     def worked(self) -> None:
         self._has_told = True
-        self._health.succeeded(self._subject, self._scope, self._began)
+        self._health.succeeded(self._subject, "" if self._health.is_clear else self._scope, self._began)
 
     def refused(self, error: UpstreamRefused) -> None:
         """The upstream said no; if that is about the credential, it is out."""
@@ -126,6 +119,10 @@ class Trial:
         if not self._has_told and self._subject:
             self._health.left(self._subject, self._scope)
 
+    @property
+    def _scope(self) -> str:
+        return scope_of(self._target, self._operation)
+
 
 def _seconds(
     reason: Reason, error: UpstreamRefused, health: Health, headers: Mapping[str, str], failures: int
@@ -144,12 +141,13 @@ def _back(credential: Credential, health: Health, scope: str) -> float:
     return health.back(credential.subject, scope)
 
 
-def _best(some: list[Credential], back: Mapping[Credential, float]) -> Iterable[Credential]:
-    well = [each for each in some if back[each] == 0]
+def _best(some: list[tuple[float, Credential]]) -> list[Credential]:
+    """Those that are back by now; else of those that come back by themselves the first."""
+    well = [each for back, each in some if back == 0]
     if well:
         return well
-    cooling = [each for each in some if back[each] < inf]
-    return [min(cooling, key=back.__getitem__)] if cooling else []
+    cooling = [pair for pair in some if pair[0] < inf]
+    return [min(cooling, key=lambda pair: pair[0])[1]] if cooling else []
 
 
 def _last_resort(target: Target, health: Health) -> list[Credential | None]:

@@ -32,6 +32,7 @@ PROBE_SECONDS = 60.0
 """So long one request alone tries what was out; when it has told nothing by then, another may."""
 SCOPES = 64
 """Models of one credential that are remembered as out: names behind a wildcard are the callers' to invent."""
+LONGEST_SCOPE = 200
 PATIENT_REFUSALS, ASK_AGAIN_SECONDS = 20, 30.0
 """A refused key that is the only one left is asked all the same; after so many refusals in a row once in so long."""
 LOOK_EVERY = 2.0
@@ -79,9 +80,17 @@ class Use(Struct, kw_only=True):
     used: float = 0.0
     """Unix seconds of the end of the last attempt."""
     worked: float = 0.0
-    looked: float = 0.0
+    looked: dict[str, float] = msgspec.field(default_factory=dict)
+    """Model -> unix seconds of the last look at its headers."""
     quotas: dict[str, tuple[Window, ...]] = msgspec.field(default_factory=dict)
     """Model -> what the headers of its last answer told; the latest model last."""
+
+
+def plain(scope: str) -> str:
+    """A scope as databases take it: names behind a wildcard are the callers' to invent."""
+    if scope.isprintable() and len(scope) <= LONGEST_SCOPE:
+        return scope
+    return "".join(char if char.isprintable() else "?" for char in scope[:LONGEST_SCOPE])
 
 
 def plain_mark(secret: str) -> str:
@@ -223,9 +232,12 @@ class Health:
         if not subject:
             return
         use, now = self._use(subject), self.clock()
-        if now - use.looked < LOOK_EVERY and model in use.quotas:
+        if now - use.looked.get(model, 0.0) < LOOK_EVERY:
             return
-        use.looked = now
+        if len(use.looked) >= SCOPES:
+            use.looked.clear()
+        use.looked[model] = now
+        model = plain(model)
         told = windows(headers, now)
         if told:
             others = {name: quota for name, quota in use.quotas.items() if name != model}
