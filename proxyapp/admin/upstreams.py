@@ -83,7 +83,7 @@ class UpstreamAdmin(health.PutBackMixin, LostSecretsMixin, LinesMixin, ModelAdmi
     fieldsets = [
         (
             None,
-            {"fields": [("name", "enabled"), ("kind", "allow_caller_keys"), "base_url", ("used_by", "oauth_tokens")]},
+            {"fields": [("name", "enabled"), ("kind", "allow_caller_keys"), "base_url", "used_by", "oauth_tokens"]},
         ),
         ("On the way", {"fields": ["headers", "system_prompt", ("retries", "proxy_pool"), ("api", "api_version")]}),
         (

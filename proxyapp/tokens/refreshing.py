@@ -71,6 +71,7 @@ def refresh(pk: int, manner: Manner) -> Outcome | None:
     """Refresh one token if it is due. None when it is not there any more. Raises django.db.Error."""
     while True:
         recovering.recover(pk)
+        looked = time.monotonic()
         token = rows.in_use().filter(pk=pk).first()
         if token is None:
             return None
@@ -88,7 +89,7 @@ def refresh(pk: int, manner: Manner) -> Outcome | None:
         with lease.held(pk, holder):
             if recovering.recover(pk):
                 continue  # what the holder before left, between our look and our turn
-            return _as_holder(token, manner)
+            return _as_holder(token, manner, looked)
 
 
 def _settled(token: OAuthToken, manner: Manner) -> Outcome | None:
@@ -106,25 +107,26 @@ def _settled(token: OAuthToken, manner: Manner) -> Outcome | None:
     return _outcome(token, Result.NOT_DUE, f"Not due before {_shown(token.due_at)}, {_until(token)}.")
 
 
-def _as_holder(token: OAuthToken, manner: Manner) -> Outcome:
-    began = time.monotonic()
-
+def _as_holder(token: OAuthToken, manner: Manner, looked: float) -> Outcome:
     def now() -> datetime:
-        """By the database's clock."""
-        return token.now + timedelta(seconds=time.monotonic() - began)
+        """By the database's clock, which was asked at `looked`."""
+        return token.now + timedelta(seconds=time.monotonic() - looked)
 
     if token.lease_holder:
         rows.doubt(token, _unfinished(token.lease_holder))
     try:
         secrets = rows.opened(token)
-        granted = _granted(token, rows.asking(token, secrets), manner, began)
+        granted = _granted(token, rows.asking(token, secrets), manner, looked)
     except RefreshFailed as failure:
         return _failed(token, failure, now())
     except SecretUnreadable as exc:
         return _failed(token, RefreshFailed("unreadable_secret", str(exc).rstrip(".")), now())
     pair = rows.kept(token, secrets, granted, now())
     path = spool.keep(pair)
-    _save(pair, manner)
+    if not _save(pair, manner):
+        if path is not None:
+            spool.put_aside(path, f"The row of {token} is gone, or has a newer pair.")
+        return _outcome(token, Result.ELSEWHERE, "Not saved: the token is gone, or another process has a newer pair.")
     if path is not None:
         spool.forget(path)
     fresh = rows.in_use().filter(pk=token.pk).first() or token
@@ -149,17 +151,17 @@ def _granted(token: OAuthToken, question: Asking, manner: Manner, began: float) 
     raise AssertionError("the last try returned or raised")
 
 
-def _save(pair: spool.Kept, manner: Manner) -> None:
-    """The database may be away for a moment. Raises django.db.Error when it stays away; the spool has the pair."""
+def _save(pair: spool.Kept, manner: Manner) -> bool:
+    """Is it in the database now? Which may be away for a moment; raises django.db.Error when it stays away, and the
+    spool has the pair."""
     for number in range(SAVE_TRIES):
         try:
-            if not rows.store(pair):
-                log.warning("token_saved_by_another", which=pair.token, generation=pair.generation)
-            return
+            return rows.store(pair) or rows.has(pair)
         except Error:
             if number == SAVE_TRIES - 1:
                 raise
             manner.pause(0.2 * 2**number)
+    raise AssertionError("the last try returned or raised")
 
 
 def _failed(token: OAuthToken, failure: RefreshFailed, now: datetime) -> Outcome:

@@ -13,7 +13,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 from msgspec import Struct
 
-from proxyapp.fields import Secret
+from proxyapp.fields import Secret, SecretUnreadable
 from proxyapp.models import OAuthToken, UpstreamKey
 from proxyapp.models.config import bump_version, lock_configuration
 from proxyapp.tokens.spool import Kept
@@ -149,6 +149,15 @@ def store(pair: Kept) -> bool:
             lease_until=None,
         )
     return bool(replaced)
+
+
+def has(pair: Kept) -> bool:
+    """Another process saved this very pair, from the disk. Raises django.db.Error."""
+    token = OAuthToken.objects.filter(pk=pair.token, generation=pair.generation + 1).first()
+    try:
+        return token is not None and opened(token).refresh_token == pair.refresh_token
+    except SecretUnreadable:
+        return False
 
 
 def fail(token: OAuthToken, failure: RefreshFailed, message: str, now: datetime) -> bool:

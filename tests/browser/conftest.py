@@ -45,11 +45,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, upstream: ScriptedUpstream
     running = RunningGateway(tmp_path_factory.mktemp("browser"), ADMIN_PASSWORD=PASSWORD)
     running.manage("bootstrap")
     local = {"name": "local", "kind": "openai_compatible", "base_url": upstream.url}
+    oauth = {"refresh_token": "rt-secret", "token_url": "http://127.0.0.1:1/token"}
     names = (HOSTILE, LONG, "模型-🐉-نموذج")
     running.apply(
         {
             "proxy_pools": [{"name": HOSTILE, "proxies": [{"name": "p", "url": "http://127.0.0.1:1"}]}],
-            "upstreams": [{**local, "keys": [{"name": HOSTILE, "value": "sk-upstream-secret"}]}],
+            "upstreams": [{**local, "keys": [{"name": HOSTILE, "value": "sk-upstream-secret"}], "oauth": oauth}],
             "models": [{"name": name, "routes": [{"upstream": "local", "model": name}]} for name in names],
             "clients": [{"name": name[:100], "keys": [{"name": name[:100]}]} for name in names],
         }

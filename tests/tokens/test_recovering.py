@@ -105,7 +105,7 @@ def test_a_disk_that_takes_nothing_does_not_stop_the_refresh(server, make_token,
     assert "token_not_kept_on_disk" in caplog.text
 
 
-def test_a_pair_is_saved_once_also_when_another_process_took_it_up_first(server, make_token, monkeypatch):
+def test_a_pair_is_saved_once_also_when_another_process_took_it_up_first(server, make_token, monkeypatch, caplog):
     token = make_token()
     store = rows.store
 
@@ -124,6 +124,21 @@ def test_a_pair_is_saved_once_also_when_another_process_took_it_up_first(server,
     assert token.generation == 1
     assert pair(token)[1] == "rt-olga-1-secret"
     assert list(spool.waiting()) == []
+    assert "put_aside" not in caplog.text
+
+
+def test_a_pair_for_a_row_that_moved_on_meanwhile_is_kept_beside_it(server, make_token, monkeypatch):
+    token = make_token()
+    keep = spool.keep
+
+    def overtaken(kept):
+        OAuthToken.objects.filter(pk=token.pk).update(generation=9)
+        return keep(kept)
+
+    monkeypatch.setattr(spool, "keep", overtaken)
+    assert go(token).result is Result.ELSEWHERE
+    assert token.generation == 9
+    assert [path.suffix for path in spool.directory().iterdir()] == [".aside"]
 
 
 # --- leases ----------------------------------------------------------------------------------------------------------
