@@ -210,9 +210,11 @@ class UpstreamFault(GatewayError):
 
     status, code, retryable = 502, "upstream_error", True
 
-    def __init__(self, message: str, *, upstream: str = "", **more: Any) -> None:
+    def __init__(self, message: str, *, upstream: str = "", pool: str = "", **more: Any) -> None:
         super().__init__(message, **more)
         self.upstream = upstream
+        self.pool = pool
+        """The proxy pool that had no way out, if that is what is wrong: a key with another pool may have one."""
 
 
 class UpstreamUnreachable(UpstreamFault):

@@ -121,6 +121,9 @@ async def _try_route(
                 keys.pop(0)
                 if keys:
                     continue
+            elif error.pool and (others := [key for key in keys if target.pool_name(key) != error.pool]):
+                keys = others
+                continue
             if step is not Next.SAME or again <= 0:
                 raise
             again -= 1

@@ -214,9 +214,10 @@ class _Walk:
             return NoHealthyUpstream(
                 f"The upstream {name} is reached through the proxy pool {pool} only, which has no proxy in use.",
                 upstream=name,
+                pool=pool,
             )
         return UpstreamUnreachable(
-            f"No proxy of the pool {pool} brought a connection to the upstream {name}.", upstream=name
+            f"No proxy of the pool {pool} brought a connection to the upstream {name}.", upstream=name, pool=pool
         )
 
 

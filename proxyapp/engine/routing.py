@@ -36,12 +36,16 @@ class Target(Struct, frozen=True):
     def pool(self, credential: Credential | None) -> ProxyPool | None:
         """What a request goes out through: the credential's pool, else the model's, else the upstream's; None =
         directly. Raises NoHealthyUpstream for a pool that is not there: never around one that was asked for."""
-        name = (credential.pool if credential else "") or self.model_pool or self.upstream.proxy_pool
+        name = self.pool_name(credential)
         if not name:
             return None
         if name not in self.pools:
-            raise NoHealthyUpstream(f"The proxy pool {name} is not there.", upstream=self.upstream.name)
+            raise NoHealthyUpstream(f"The proxy pool {name} is not there.", upstream=self.upstream.name, pool=name)
         return self.pools[name]
+
+    def pool_name(self, credential: Credential | None) -> str:
+        """ "" = directly."""
+        return (credential.pool if credential else "") or self.model_pool or self.upstream.proxy_pool
 
 
 class Plan(Struct, frozen=True):

@@ -212,6 +212,19 @@ async def test_a_pool_without_proxies(make, near, rule, status, proxy):
     assert len(near.seen) == (1 if status == 200 else 0)
 
 
+@pytest.mark.parametrize("broken", [a_pool(name="us"), a_pool(dead(), name="us"), None], ids=["empty", "dead", "gone"])
+async def test_a_key_whose_pool_has_no_way_out_gives_way_to_one_with_another_pool(make, near, broken):
+    keys = (Credential("one", "sk-1", subject="key:1", pool="us"), Credential("two", "sk-2", pool="eu"))
+    pools = {"eu": a_pool(near.url)} | ({"us": broken} if broken else {})
+    engine = make(a_snapshot(an_upstream("up", FAR, credentials=keys, retries=5), pools=pools))
+    for _ in range(8):  # whichever key is the first
+        outcome = await ask(engine, a_call("openai-chat", a_body()))
+        assert (outcome.status, outcome.row.attempts[-1].key, outcome.row.proxy) == (200, "two", "p1")
+        assert len(outcome.row.attempts) <= 2
+        engine.books.ended.clear()
+    assert engine.health.state("key:1") is None
+
+
 def refusing(status: int, **headers: str) -> Script:
     return Script(status, {name.replace("_", "-"): value for name, value in headers.items()}, [b"<html>no</html>"])
 
