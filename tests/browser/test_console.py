@@ -12,7 +12,8 @@ from tests.browser.conftest import HOSTILE, PASSWORD
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 PAGES = ("proxyapp/requestlog", "proxyapp/modelconfig", "proxyapp/upstream", "proxyapp/upstreamkey",
-         "proxyapp/oauthtoken", "proxyapp/proxypool", "accounts/client", "accounts/apikey", "auth/user", "auth/group")  # fmt: skip
+         "proxyapp/oauthtoken", "proxyapp/proxypool", "accounts/client", "accounts/apikey", "auth/user",
+         "auth/group")  # fmt: skip
 NOTHING_TO_ADD = ("proxyapp/requestlog", "proxyapp/upstreamkey")
 
 
