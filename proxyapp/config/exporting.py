@@ -159,7 +159,7 @@ def _upstream(made: Export, row: Upstream) -> UpstreamSpec:
 
 
 def _key(made: Export, upstream: Upstream, row: UpstreamKey) -> UpstreamKeySpec:
-    words = ("upstream", upstream.name, row.name, "key")
+    words = ("upstream", upstream.name, row.name, *(() if row.name.lower().endswith("key") else ("key",)))
     return UpstreamKeySpec(
         **_same(row, "name", "weight", "enabled"),
         value=made.secret(row.value, words, f"upstream {upstream.name} key {row.name}"),

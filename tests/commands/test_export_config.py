@@ -157,6 +157,12 @@ def test_the_documents_example_is_true(run, example):
     assert run("export_config")[1].splitlines() == example("export_config")
 
 
+def test_a_key_that_is_called_a_key_is_not_called_so_twice(run):
+    applied("upstreams: [{name: a, kind: openai, keys: [{name: OPENAI_API_KEY, value: x}, {name: b, value: y}]}]")
+    told = run("export_config")[1].split()
+    assert {word for word in told if word.startswith("UPSTREAM")} == {"UPSTREAM_A_OPENAI_API_KEY", "UPSTREAM_A_B_KEY"}
+
+
 def test_json_says_the_same(run):
     applied(RICH)
     yaml_text, json_text = (

@@ -118,6 +118,15 @@ def test_a_file_that_gives_nothing_is_a_sentence_and_exit_status_1(run, tmp_path
     assert not Upstream.objects.exists()
 
 
+def test_a_foreign_file_cannot_refer_to_files_or_variables_of_ours(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("OURS", "hush-hush")
+    raw = {"endpoint": [], "models": [{"id": "x", "type": "anthropic"}], "proxies": [{"url": "env:OURS"}]}
+    err = run("import_config", write(tmp_path, {**raw, "system_prompt": "file:/etc/hostname"}))[1]
+    assert "left out: proxy pool droid2api: A proxy URL begins with" in err
+    assert Upstream.objects.get().system_prompt == "file:/etc/hostname"
+    assert "literal:file:/etc/hostname" in run("export_config")[0]
+
+
 def test_what_may_not_be_named_so_here_is_left_out_alone(run, tmp_path):
     models = [{"id": "two*of*them", "type": "anthropic"}, *DROID2API["models"]]
     out, err = run("import_config", write(tmp_path, {**DROID2API, "models": models}))
