@@ -225,7 +225,8 @@ def verdict(status: int) -> str:
 
 def offers(pattern: URLPattern) -> set[str]:
     """The methods that a view has a handler for."""
-    return {method for method in METHODS if hasattr(handler_of(pattern), method.lower())}
+    view = handler_of(pattern)
+    return {method for method in METHODS if hasattr(view, method.lower()) and method.lower() in view.http_method_names}
 
 
 def handler_of(pattern: URLPattern) -> Any:

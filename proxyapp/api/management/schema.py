@@ -31,6 +31,7 @@ class SchemaView(APIView):
     """GET the description: JSON, or YAML by `Accept` or `?format=yaml`."""
 
     schema = None
+    http_method_names = ["get", "head"]
     authentication_classes = []
     permission_classes = [AllowAny]
     renderer_classes: list[type[BaseRenderer]] = [OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer]
@@ -50,6 +51,7 @@ class DocsView(SpectacularSwaggerSplitView):
     """Swagger UI, where requests can be tried."""
 
     schema = None
+    http_method_names = ["get", "head"]
     authentication_classes = []
     permission_classes = [AllowAny]
 
@@ -60,6 +62,7 @@ class RedocView(SpectacularRedocView):
     """Redoc, for reading. Its search runs in a worker of its own making. `?script=` gives the program itself."""
 
     schema = None
+    http_method_names = ["get", "head"]
     authentication_classes = []
     permission_classes = [AllowAny]
 
