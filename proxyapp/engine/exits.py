@@ -57,6 +57,8 @@ class Exits:
         self._turns: dict[str, _Turn] = {}
         self._loads: dict[str, _Load] = {}
         """By URL, as the transport's connections are."""
+        self._exhausted: set[str] = set()
+        """Pools whose last request found no proxy: that is told once, not with every request."""
 
     async def open(
         self,
@@ -127,6 +129,20 @@ class Exits:
                 return pool.proxies[position]
         raise AssertionError("none of these is of this pool")
 
+    def tell(self, pool: ProxyPool, upstream: str, *, is_exhausted: bool) -> None:
+        """A request went around the pool, or a proxy of it works again."""
+        if not is_exhausted:
+            self._exhausted.discard(pool.name)
+            return
+        level = logging.INFO if pool.name in self._exhausted else logging.WARNING
+        self._exhausted.add(pool.name)
+        log.log(
+            level,
+            "No proxy of the pool %s can be used: the request to upstream %s goes out directly",
+            pool.name,
+            upstream,
+        )
+
     async def keep(self, pools: Mapping[str, ProxyPool]) -> None:
         """Closes the connections through proxies that no pool has any more, once nobody uses them."""
         known = {proxy.url for pool in pools.values() for proxy in pool.proxies}
@@ -163,6 +179,7 @@ class _Walk:
                 self._failed(proxy, fault, began)
             else:
                 self._exits.health.succeeded(proxy.subject, began=began)
+                self._exits.tell(self._pool, self._upstream.name, is_exhausted=False)
                 self._blame_the_doubted()
                 return answer
         return await self._exhausted(outbound)
@@ -199,11 +216,7 @@ class _Walk:
         if self._pool.on_exhausted != "direct":
             raise self._no_way_out()
         self._record.proxy = DIRECT
-        log.warning(
-            "No proxy of the pool %s can be used: the request to upstream %s goes out directly",
-            self._pool.name,
-            self._upstream.name,
-        )
+        self._exits.tell(self._pool, self._upstream.name, is_exhausted=True)
         answer = await self._exits.transport.open(outbound, self._upstream.name, self._upstream.timeouts)
         self._blame_the_doubted()
         return answer

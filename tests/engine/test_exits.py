@@ -201,6 +201,10 @@ async def test_an_exhausted_pool_goes_out_directly_where_it_may_and_says_so(make
     engine = make(through(a_pool(dead(), dead(), on_exhausted="direct"), near.url))
     outcome = await ask(engine, a_call("openai-chat", a_body()))
     assert (outcome.status, outcome.row.proxy, outcome.row.attempts[0].proxy) == (200, "direct", "direct")
+    await used(engine, 2)
+    told = [r.levelname for r in caplog.records if "goes out directly" in r.getMessage()]
+    assert told[0] == "WARNING"
+    assert "WARNING" not in told[1:], "once, until a proxy works again"
     assert "No proxy of the pool eu can be used: the request to upstream up goes out directly" in caplog.text
 
 
