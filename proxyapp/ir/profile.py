@@ -35,6 +35,8 @@ class Profile(Struct, kw_only=True, frozen=True):
     """Effort words the model takes, from least to most."""
     reasoning_effort: bool = True
     """Chat servers: takes `reasoning_effort`."""
+    summaries: bool = True
+    """Responses servers: `reasoning.summary` may be asked for (OpenAI: by organisations that are verified)."""
     reasoning_field: str = "reasoning_content"
     """Chat servers: the field that carries reasoning text back in history (`reasoning_content`, `reasoning`)."""
     reasoning_back: str = "strip"

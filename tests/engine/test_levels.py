@@ -358,6 +358,19 @@ def test_what_is_shown_of_the_thinking_stays_the_callers_choice() -> None:
     assert json.loads(outbound.body)["reasoning"] == {**kept, "effort": "low"}
 
 
+def test_the_operator_can_say_what_a_model_takes() -> None:
+    sort = BY_NAME["GPT-5.2 by Responses"]._replace(profile={"summaries": False})
+    for caller in CALLERS:
+        body = json.loads(prepared(sort, "low", caller, a_body(caller))[0].body)
+        assert body["reasoning"] == {"effort": "low"}
+    unknown = BY_NAME["a server that nobody knows"]
+    for profile, sent in (({}, {}), ({"efforts": ["none", "low"]}, {"reasoning_effort": "none"})):
+        for caller, level in itertools.product(CALLERS, ("off", "auto")):
+            own = {"thinking": {"type": "disabled"}} if caller == M and level == "auto" else {}
+            body = json.loads(prepared(unknown._replace(profile=profile), level, caller, a_body(caller, **own))[0].body)
+            assert told(unknown, body) == (sent if level == "off" or own else {})
+
+
 def test_what_a_server_holds_beside_such_words_stays() -> None:
     kwargs = {"chat_template_kwargs": {"enable_thinking": False, "custom": 1}}
     body = json.loads(

@@ -93,7 +93,7 @@ def _give_way(top: dict[str, Raw], side: UpstreamSide, plan: thinking.Plan, limi
     why = ""
     choice = _value(top, "tool_choice")
     forced = isinstance(choice, dict) and choice.get("type") in ("any", "tool")
-    messages = _value(top, "messages")
+    messages = _latest(top)
     if limit == 0:
         why = "Thinking was left out: nothing is answered, the cache alone is warmed."
     elif forced:
@@ -109,16 +109,28 @@ def _give_way(top: dict[str, Raw], side: UpstreamSide, plan: thinking.Plan, limi
     side.drop("tool_choice", "This model always thinks and cannot be forced to call a tool.", dropped=False)
 
 
-def _lacks_thinking(messages: Any) -> bool:
+def _latest(top: dict[str, Raw]) -> list[Any]:
+    """The messages from the assistant's last one on; those before it, which may be many, are not decoded."""
+    try:
+        raws = _raws.decode(top.get("messages", b"[]"))
+    except _FAULTS:
+        return []  # not what it should be: the upstream will say so
+    found: list[Any] = []
+    while raws and (not found or _role(found[0]) != "assistant"):
+        found.insert(0, jsonio.decode(raws.pop()))
+    return found
+
+
+def _lacks_thinking(messages: list[Any]) -> bool:
     """Does the last assistant message call tools without beginning with thinking (6.3)?"""
-    kinds = next((_kinds(each) for each in reversed(_listed(messages)) if _role(each) == "assistant"), [])
+    kinds = _kinds(messages[0]) if messages and _role(messages[0]) == "assistant" else []
     return "tool_use" in kinds and kinds[0] not in ("thinking", "redacted_thinking")
 
 
-def _is_begun(messages: Any) -> bool:
+def _is_begun(messages: list[Any]) -> bool:
     """Does the conversation end in the middle of the assistant's words? One that ends in a hosted tool's block goes on
     with a paused turn."""
-    last = _listed(messages)[-1:]
+    last = messages[-1:]
     return bool(last) and _role(last[0]) == "assistant" and _kinds(last[0])[-1:] == ["text"]
 
 

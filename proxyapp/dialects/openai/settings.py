@@ -43,10 +43,15 @@ def effort(request: Request, side: UpstreamSide) -> str | None:
 
 
 def _can_be_told(wanted: ReasoningSettings, request: Request, side: UpstreamSide) -> bool:
-    if side.profile.reasoning_effort:
-        return not (wanted.by_operator and wanted.mode == "off") or side.profile.thinks_unasked
-    if wanted.mode != "off":
-        side.drop(request.word("reasoning"), "The model takes no reasoning settings.", ours=wanted.by_operator)
+    """A model that may not think at all is not asked to think least: that could begin what was to end."""
+    path, ours, profile = request.word("reasoning"), wanted.by_operator, side.profile
+    if not profile.reasoning_effort:
+        if wanted.mode != "off":
+            side.drop(path, "The model takes no reasoning settings.", ours=ours)
+        return False
+    if wanted.mode != "off" or profile.thinks_unasked or "none" in profile.efforts:
+        return True
+    side.drop(path, "The server is not known to have a word for no thinking; none was sent.", ours=ours)
     return False
 
 

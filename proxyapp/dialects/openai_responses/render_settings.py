@@ -89,8 +89,10 @@ def render_reasoning(request: Request, side: UpstreamSide) -> Fields:
     spec: Fields = {} if word is None else {"effort": word}
     asks = wanted.mode in ("adaptive", "budget", "between_tools") or wanted.by_operator
     shows = wanted.show or (wanted.show is None and asks)
-    if shows and wanted.mode != "off":
+    if shows and wanted.mode != "off" and side.profile.summaries:
         spec["summary"] = "auto"
+    elif wanted.show and wanted.mode != "off":
+        side.drop(request.word("reasoning"), "This upstream gives no summaries of reasoning.", dropped=False)
     return {"reasoning": spec} if spec else {}
 
 
