@@ -97,6 +97,9 @@ def read(env: Environment, directory: Path) -> Seeds:
     said = {name: env.text(name) for name in PLAIN} | {name: env.secret(name) for name in SECRET}
     if not env.boolean("DRAGOMAN_DROP_IN", True):
         return Seeds()
+    for name, value in said.items():
+        if not _is_text(value):
+            raise bad(name, "must be text in UTF-8")
     config, remark = droid_config(directory / "config.json")
     return Seeds(
         factory=_factory(said),
@@ -199,6 +202,11 @@ def _lists(value: Any, *fields: str) -> bool:
         and bool(value)
         and all(isinstance(entry, dict) and all(isinstance(entry.get(f), str) for f in fields) for entry in value)
     )
+
+
+def _is_text(value: str) -> bool:
+    """False for what came as bytes that are no UTF-8 (Python hands them on as halves of surrogate pairs)."""
+    return not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 # --- single values ---------------------------------------------------------------------------------------------------

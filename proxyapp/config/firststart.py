@@ -110,6 +110,8 @@ def _client(created: Created) -> None:
 
 
 def _demo(created: Created) -> None:
+    if any(change.startswith("+ upstream ") for change in created.followed.changes):
+        _without_demo(created)
     if Upstream.objects.exists():
         return
     upstream = Upstream.objects.create(name=DEMO, kind="demo")
@@ -117,3 +119,18 @@ def _demo(created: Created) -> None:
     if names_taken([DEMO], ModelConfig.objects.values_list("name", "aliases")) is None:
         model = ModelConfig.objects.create(name=DEMO)
         Route.objects.create(model=model, upstream=upstream, upstream_model=DEMO)
+
+
+def _without_demo(created: Created) -> None:
+    """The environment has something that answers: the demo goes, unless somebody did something with it."""
+    upstream = Upstream.objects.filter(name=DEMO, kind="demo").first()
+    routes = list(Route.objects.filter(upstream=upstream).select_related("model")) if upstream else []
+    if upstream is None or [route.model.name for route in routes] not in ([], [DEMO]):
+        return
+    if any(route.model.routes.count() > 1 or route.model.aliases for route in routes):
+        return
+    for route in routes:
+        route.model.delete()
+        created.followed.changes.append(f"- model {DEMO}")
+    upstream.delete()
+    created.followed.changes.append(f"- upstream {DEMO}")

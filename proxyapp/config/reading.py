@@ -52,7 +52,7 @@ def _read(text: str, environ: Mapping[str, str], directory: Path) -> Document:
         raw = {}
     if not isinstance(raw, dict):
         raise DeclarationError([f"The file must be an object with {_listed(Document.__struct_fields__)}."])
-    problems = [*_unknown_words(raw, Document, ""), *_unstorable(raw, "")]
+    problems = [*_unknown_words(raw, Document, ""), *unstorable(raw, "")]
     raw = _Resolver(environ, directory, problems).resolve(raw, "")
     problems += () if problems else _wrong_types(raw)
     if problems:
@@ -151,15 +151,15 @@ def _unknown_words(raw: Any, shape: Any, path: str) -> Iterator[str]:
             yield from _unknown_words(value, hints[name], here)
 
 
-def _unstorable(raw: Any, path: str) -> Iterator[str]:
+def unstorable(raw: Any, path: str) -> Iterator[str]:
     """Sentences for every text, keys too, that no database could keep."""
     if isinstance(raw, dict):
         for name, value in raw.items():
-            yield from _unstorable(name, path)
-            yield from _unstorable(value, f"{path}.{name}" if path else str(name))
+            yield from unstorable(name, path)
+            yield from unstorable(value, f"{path}.{name}" if path else str(name))
     elif isinstance(raw, list):
         for number, item in enumerate(raw):
-            yield from _unstorable(item, f"{path}[{number}]")
+            yield from unstorable(item, f"{path}[{number}]")
     elif isinstance(raw, str) and (found := UNSTORABLE.search(raw)):
         yield f"{UNSTORABLE.sub('?', path)}: holds U+{ord(found[0]):04X}, which is no character of a text"
 

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from accounts.keys import digest
 from accounts.models import ApiKey, Client
+from gateway.seeds import Relay, Seeds, Unified
 from proxyapp.config import firststart
 from proxyapp.config.build import build_snapshot
-from proxyapp.models import ModelConfig, Upstream
+from proxyapp.models import ModelConfig, Route, Upstream
 from proxyapp.models.config import current_version
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +78,55 @@ def test_with_an_upstream_there_is_no_demo(run):
     assert not ModelConfig.objects.exists()
     assert "curl" not in out
     assert "Key" in out
+
+
+SAID = Seeds(unified=Unified(actual_name="gpt-4", api_key="sk-canary", base_url="http://127.0.0.1:9/v1"))
+
+
+@override_settings(SEEDS=SAID)
+def test_what_the_environment_says_is_made_in_the_place_of_the_demo(run):
+    out, err = run("bootstrap")
+    line = next(line for line in out.splitlines() if line.startswith("curl "))
+    words = shlex.split(line)
+    assert json.loads(words[words.index("-d") + 1])["model"] == "gpt-4"
+    assert "+ upstream env-unified" in out
+    assert "canary" not in out + err
+    assert list(Upstream.objects.values_list("name", flat=True)) == ["env-unified"]
+    assert run("bootstrap") == ("", "")
+
+
+def test_a_demo_that_was_there_goes_when_the_environment_speaks_and_comes_back(run, settings):
+    run("bootstrap")
+    settings.SEEDS = SAID
+    out, _ = run("bootstrap")
+    assert "From the environment:" in out
+    assert list(ModelConfig.objects.values_list("name", flat=True)) == ["gpt-4"]
+    settings.SEEDS = Seeds()
+    run("bootstrap")
+    assert list(ModelConfig.objects.values_list("name", flat=True)) == ["demo"]
+
+
+def test_a_demo_that_somebody_uses_stays(run, settings):
+    run("bootstrap")
+    Route.objects.create(model=ModelConfig.objects.create(name="mine"), upstream=Upstream.objects.get())
+    settings.SEEDS = SAID
+    run("bootstrap")
+    assert sorted(ModelConfig.objects.values_list("name", flat=True)) == ["demo", "gpt-4", "mine"]
+
+
+@override_settings(SEEDS=Seeds(unified=Unified(), relay=Relay(base_url="http://127.0.0.1:9")))
+def test_a_contradiction_stops_the_start_with_nothing_made(run):
+    with pytest.raises(ImproperlyConfigured, match="OPENAI_BASE_URL and ACTUAL_NAME"):
+        run("bootstrap")
+    assert not get_user_model().objects.exists()
+
+
+def test_afresh_sets_again_what_was_changed(run, settings):
+    settings.SEEDS = SAID
+    run("bootstrap")
+    Upstream.objects.update(base_url="http://127.0.0.1:10")
+    assert run("bootstrap") == ("", "")
+    assert "~ upstream env-unified: base_url" in run("bootstrap", "--afresh")[0]
 
 
 def test_with_a_client_no_key_is_made(run):

@@ -182,3 +182,11 @@ def test_a_file_that_is_not_there_or_no_text_is_named(run, tmp_path):
     (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CommandError, match="is not text in UTF-8"):
         run("import_config", str(tmp_path / "x"))
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_what_no_database_keeps_is_left_out_and_told(run, tmp_path, character):
+    raw = {"models": [{"id": "claude-x", "type": "anthropic"}], "system_prompt": f"a{character}b"}
+    with pytest.raises(CommandError, match="Nothing of this file"):
+        run("import_config", str(write(tmp_path, json.dumps(raw))))
+    assert not Upstream.objects.exists()

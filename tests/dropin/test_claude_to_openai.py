@@ -12,12 +12,11 @@ from typing import Any
 import anthropic
 import pytest
 
+from tests.asgi import ask
 from tests.dropin.playing import curl, events
 from tests.fakes import answers
 from tests.fakes.gateway import RunningGateway
 from tests.fakes.upstream import ScriptedUpstream, Seen, answer_json, answer_sse
-
-pytestmark = pytest.mark.slow
 
 REQUEST = """curl -X POST http://localhost:3000/v1/messages \\
   -H "Content-Type: application/json" \\
@@ -53,10 +52,10 @@ class Servers:
     def __init__(self) -> None:
         self.main, self.haiku = ScriptedUpstream(), ScriptedUpstream()
         for server in (self.main, self.haiku):
-            server.default = self._answer
+            server.default = self.answer
 
     @staticmethod
-    def _answer(seen: Seen) -> Any:
+    def answer(seen: Seen) -> Any:
         if seen.path != "/v1/chat/completions":
             return answer_json({"error": {"message": "no such path"}}, 404)
         if seen.headers.get("authorization") == "Bearer wrong":
@@ -102,16 +101,7 @@ def gateway(both: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     running.kill()
 
 
-@pytest.fixture(scope="module")
-def keyless(both: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    """Without OPENAI_API_KEY: there, the caller's key was the server's."""
-    running = RunningGateway(
-        tmp_path_factory.mktemp("keyless"), ALLOW_ANONYMOUS_ACCESS="true", OPENAI_BASE_URL=both.main.url
-    )
-    yield running.start()
-    running.kill()
-
-
+@pytest.mark.slow
 def test_a_message_goes_out_as_chat_and_comes_back_as_a_message(gateway, servers):
     status, _, body = curl(gateway, WHOLE)
     answer = json.loads(body)
@@ -129,6 +119,7 @@ def test_a_message_goes_out_as_chat_and_comes_back_as_a_message(gateway, servers
     assert seen.body["messages"] == [{"role": "user", "content": "Hello, world!"}]
 
 
+@pytest.mark.slow
 def test_a_stream_is_a_messages_stream(gateway, servers):
     status, headers, body = curl(gateway, STREAMED)
     assert (status, headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
@@ -143,11 +134,13 @@ def test_a_stream_is_a_messages_stream(gateway, servers):
     assert servers.main.last.body["stream_options"] == {"include_usage": True}
 
 
+@pytest.mark.slow
 def test_health(gateway):
     status, _, body = curl(gateway, "curl http://localhost:3000/health")
     assert (status, json.loads(body)["status"]) == (200, "healthy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["claude-3-5-haiku-20241022", "claude-haiku-4-5-20251001", "Claude-3-HAIKU"])
 def test_names_with_haiku_go_to_the_other_server_under_its_models_name(gateway, servers, model):
     status, headers, _ = curl(gateway, WHOLE.replace("gpt-3.5-turbo", model))
@@ -157,12 +150,14 @@ def test_names_with_haiku_go_to_the_other_server_under_its_models_name(gateway, 
     assert servers.haiku.last.body["model"] == "fast-model"
 
 
+@pytest.mark.slow
 def test_any_other_name_goes_to_the_main_server_as_it_is(gateway, servers):
     for model in ("claude-sonnet-4-5-20250929", "llama3:8b", "some/model"):
         assert curl(gateway, WHOLE.replace("gpt-3.5-turbo", model))[0] == 200
         assert servers.main.last.body["model"] == model
 
 
+@pytest.mark.slow
 def test_tool_schemas_are_cleaned_of_keywords_and_keep_their_properties(gateway, servers):
     client = anthropic.Anthropic(base_url=gateway.url, api_key="your-api-key", max_retries=0)
     client.messages.create(
@@ -182,6 +177,7 @@ def test_tool_schemas_are_cleaned_of_keywords_and_keep_their_properties(gateway,
     assert sent["required"] == ["format"]
 
 
+@pytest.mark.slow
 def test_a_call_of_a_tool_comes_back_as_one(gateway, servers):
     call = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": '{"format": "a"}'}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
@@ -200,6 +196,7 @@ def test_a_call_of_a_tool_comes_back_as_one(gateway, servers):
     assert (block.type, block.name, block.input) == ("tool_use", "look_up", {"format": "a"})
 
 
+@pytest.mark.slow
 def test_an_image_goes_along(gateway, servers):
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
     content = json.dumps([{"type": "text", "text": "What is it?"}, image])
@@ -208,6 +205,7 @@ def test_an_image_goes_along(gateway, servers):
     assert parts[1]["image_url"]["url"] == "data:image/png;base64,iVBORw0KGgo="
 
 
+@pytest.mark.slow
 def test_a_page_of_another_origin_may_not_use_an_open_door_unasked(gateway):
     """There, CORS was open to all; with keys required it is here too, and an open door says who (docs/drop-in.md)."""
     asked = "curl -X OPTIONS http://localhost:3000/v1/messages -H 'Origin: https://a.example' "
@@ -215,20 +213,32 @@ def test_a_page_of_another_origin_may_not_use_an_open_door_unasked(gateway):
     assert "access-control-allow-origin" not in headers
 
 
-def test_without_a_key_of_ours_the_callers_goes_out(keyless, servers):
-    assert curl(keyless, WHOLE)[0] == 200
-    assert servers.main.last.headers["authorization"] == "Bearer your-api-key"
-    assert curl(keyless, WHOLE.replace("x-api-key: ", "Authorization: Bearer "))[0] == 200
-    assert servers.main.last.headers["authorization"] == "Bearer your-api-key"
-    status, _, body = curl(keyless, WHOLE.replace("your-api-key", "wrong"))
-    assert (status, json.loads(body)["error"]["type"]) == (401, "authentication_error")
+# --- without OPENAI_API_KEY: there, the caller's key was the server's ------------------------------------------------
+
+keyless = pytest.mark.parametrize("environment", [{"OPENAI_BASE_URL": "{url}"}], indirect=True)
+ASKED = {"model": "gpt-3.5-turbo", "max_tokens": 100, "messages": [{"role": "user", "content": "Hello, world!"}]}
 
 
-def test_a_local_server_needs_no_key_at_all(keyless, servers):
-    assert curl(keyless, WHOLE.replace('  -H "x-api-key: your-api-key" \\\n', ""))[0] == 200
-    assert "authorization" not in servers.main.last.headers
+@keyless
+async def test_without_a_key_of_ours_the_callers_goes_out(environment, app, upstream):
+    upstream.default = Servers.answer
+    for headers in ({"x_api_key": "your-api-key"}, {"authorization": "Bearer your-api-key"}):
+        assert (await ask(app, "POST", "/v1/messages", ASKED, **headers)).status == 200
+        assert upstream.last.headers["authorization"] == "Bearer your-api-key"
+    got = await ask(app, "POST", "/v1/messages", ASKED, x_api_key="wrong")
+    assert (got.status, got.json["error"]["type"]) == (401, "authentication_error")
 
 
-def test_without_haiku_variables_its_names_are_like_others(keyless, servers):
-    assert curl(keyless, WHOLE.replace("gpt-3.5-turbo", "claude-3-5-haiku-20241022"))[0] == 200
-    assert servers.main.last.body["model"] == "claude-3-5-haiku-20241022"
+@keyless
+async def test_a_local_server_needs_no_key_at_all(environment, app, upstream):
+    upstream.default = Servers.answer
+    assert (await ask(app, "POST", "/v1/messages", ASKED)).status == 200
+    assert "authorization" not in upstream.last.headers
+
+
+@keyless
+async def test_without_haiku_variables_its_names_are_like_others(environment, app, upstream):
+    upstream.default = Servers.answer
+    body = {**ASKED, "model": "claude-3-5-haiku-20241022"}
+    assert (await ask(app, "POST", "/v1/messages", body)).status == 200
+    assert upstream.last.body["model"] == "claude-3-5-haiku-20241022"

@@ -13,6 +13,7 @@ from typing import Any
 
 import anthropic
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from proxyapp.config.build import build_snapshot
 from proxyapp.config.dropin.follow import follow
@@ -385,6 +386,13 @@ def test_an_endpoint_elsewhere_gets_the_same_credential(start: Any, app: Any, up
     start(content=content, FACTORY_API_KEY="fk")
     asked(app)
     assert (upstream.last.path, upstream.last.headers["authorization"]) == ("/own/messages", "Bearer fk")
+
+
+@pytest.mark.parametrize("prompt", ["a\0b", "a\ud800b"])
+def test_a_file_no_database_could_keep_stops_the_start(start: Any, upstream: Any, prompt: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"config\.json cannot be used"):
+        start(content=config(upstream.url, system_prompt=prompt))
+    assert not Upstream.objects.exists()
 
 
 def test_a_changed_file_is_followed(start: Any, upstream: Any) -> None:

@@ -139,6 +139,12 @@ def test_its_port_is_the_default_and_the_variable_wins(read, monkeypatch):
     assert seeds.port(Environment(), DROID) == 8003
 
 
+def test_bytes_that_are_no_text_are_told_and_not_shown(read):
+    with pytest.raises(ImproperlyConfigured, match="API_KEY must be text in UTF-8") as told:
+        read(ACTUAL_NAME="x", API_KEY=b"sk-\xff-canary".decode("utf-8", "surrogateescape"))
+    assert "canary" not in str(told.value)
+
+
 def test_no_secret_shows_in_a_repr(read):
     found = read(ACTUAL_NAME="x", API_KEY="sk-canary", PROXY_API_KEY="canary-too", FACTORY_API_KEY="fk-canary")
     assert "canary" not in repr(found) + repr(found.unified) + repr(found.factory)

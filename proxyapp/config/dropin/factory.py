@@ -18,6 +18,7 @@ from proxyapp.config.document import Document, ModelSpec, RouteSpec, UpstreamKey
 from proxyapp.config.dropin.wish import MARK, Wish
 from proxyapp.config.importing import droid2api
 from proxyapp.config.importing.findings import Sort
+from proxyapp.config.reading import unstorable
 from proxyapp.config.wording import say
 from proxyapp.models.proxies import check_proxy_url
 from proxyapp.upstreams.urls import endpoint
@@ -110,6 +111,8 @@ def _text(found: Any, name: str) -> str:
 def _configured(wish: Wish, raw: dict[str, Any], keys: list[UpstreamKeySpec], tokens: list[tuple[str, str]]) -> None:
     imported = droid2api.convert(_with_good_proxies(raw, wish))
     document = _named(imported.document)
+    if any(unstorable(document, "")):
+        raise ImproperlyConfigured("config.json cannot be used. It holds a character that no database keeps.")
     try:
         made = msgspec.convert(document, Document)
     except msgspec.ValidationError as exc:

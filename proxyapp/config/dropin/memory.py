@@ -19,8 +19,8 @@ from proxyapp.fields import EncryptedTextField, SecretUnreadable
 
 Marks = dict[str, Any]
 """Column -> value, of a secret its digest."""
-COST = {"n": 2**12, "r": 8, "p": 1}
-"""Of the digest: some 10 ms, so that a stolen database does not tell weak keys either."""
+COST = {"n": 2**10, "r": 8, "p": 1}
+"""Of the digest: some milliseconds, so that a stolen database does not tell weak keys at once."""
 
 
 class Remembering(Run):

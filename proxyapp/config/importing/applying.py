@@ -17,7 +17,7 @@ from proxyapp.config.declare import Result, apply
 from proxyapp.config.document import Document
 from proxyapp.config.importing import droid2api, litellm, oneapi
 from proxyapp.config.importing.findings import Finding, Imported, Sort, shown
-from proxyapp.config.reading import UNSTORABLE, DeclarationError, parse
+from proxyapp.config.reading import DeclarationError, parse, unstorable
 from proxyapp.config.wording import say
 
 LARGEST = 16 * 2**20
@@ -106,7 +106,7 @@ def _wrong(document: dict[str, Any]) -> Iterator[str]:
         shape = get_args(get_args(hint)[0])[0]
         for number, item in enumerate(document.get(section, ())):
             path = f"{section}[{number}]"
-            if UNSTORABLE.search(msgspec.json.encode(item).decode()):
+            if any(unstorable(item, path)):
                 yield f"{path}: holds a character that no database keeps"
                 continue
             try:
