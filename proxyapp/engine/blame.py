@@ -51,14 +51,13 @@ _UNPAID_CODES = frozenset(
         "BILLING_DISABLED",
     }
 )
-_UNPAID_WORDS = re.compile(
-    r"credit balance is too low|insufficient (?:account )?balance|exceeded your current quota.{0,80}billing"
-    r"|billing hard limit|enable billing",
-    re.IGNORECASE | re.DOTALL,
+_UNPAID_WORDS = re.compile(r"your credit balance is too low|insufficient (?:account )?balance|billing hard limit", re.I)
+_DISABLED = re.compile(
+    r"this organi[sz]ation has been (?:disabled|suspended)|your account .{0,40}(?:banned|deactivated)", re.I
 )
-"""Anthropic answers 400 to an account without credit, and Google to a project without billing."""
-_DISABLED = re.compile(r"organi[sz]ation has been (?:disabled|suspended)|account .{0,40}(?:banned|deactivated)", re.I)
-"""Anthropic's words in a 400 and OpenAI's in a 401 for accounts that were closed."""
+_BAD_KEY = re.compile(r"api key (?:not valid|expired|not found)", re.I)
+"""How messages begin, Anthropic's first, which come with a 400. Only their beginning counts: further on they may repeat
+what the caller sent."""
 _CONTENT_CODES = frozenset(
     {"content_filter", "content_policy_violation", "moderation_blocked", "cyber_policy_violation"}
 )
@@ -84,9 +83,11 @@ def of(error: UpstreamRefused) -> Blame | None:
         return Blame(Reason.REFUSED)
     if error.status not in (400, 403):
         return None
-    if error.upstream_code in _UNPAID_CODES or _UNPAID_WORDS.search(error.message):
+    if error.upstream_code in _UNPAID_CODES or _UNPAID_WORDS.match(error.message) or _needs_billing(error):
         return Blame(Reason.UNPAID)
-    if _DISABLED.search(error.message):
+    if error.status == 400 and _BAD_KEY.match(error.message):  # Google's servers behind Chat Completions
+        return Blame(Reason.REFUSED)
+    if _DISABLED.match(error.message):
         return Blame(Reason.FORBIDDEN)
     return _of_403(error) if error.status == 403 else None
 
@@ -106,6 +107,11 @@ def is_about_credential(error: UpstreamRefused) -> bool:
     if error.status in _KEY_STATUSES:
         return not is_about_content(error)
     return error.status == 400 and of(error) is not None
+
+
+def _needs_billing(error: UpstreamRefused) -> bool:
+    """Google's 400 to a project without billing."""
+    return error.kind == "FAILED_PRECONDITION" and "enable billing" in error.message
 
 
 def _of_429(error: UpstreamRefused) -> Blame:

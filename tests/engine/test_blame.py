@@ -46,6 +46,8 @@ CASES = [
     ("Google says 400 to a bad key", GEMINI, 400,
      google("INVALID_ARGUMENT", "API key not valid.", info("ErrorInfo", reason="API_KEY_INVALID")),
      Reason.REFUSED, ALL),
+    ("the same in Google's Chat Completions", OPENAI, 400, [google("INVALID_ARGUMENT", "API key not valid. Pass one.")],
+     Reason.REFUSED, ALL),
     ("no money", OPENAI, 402, openai("Insufficient Balance"), Reason.UNPAID, ALL),
     ("no money, Anthropic's way", ANTHROPIC, 400,
      anthropic("invalid_request_error", "Your credit balance is too low to access the Anthropic API."),
@@ -61,6 +63,9 @@ CASES = [
     ("a rate limit", OPENAI, 429, openai("Rate limit reached for gpt-5", "rate_limit_exceeded"),
      Reason.LIMITED, MODEL),
     ("a rate limit without a word", OPENAI, 429, b"<html>slow down</html>", Reason.LIMITED, MODEL),
+    ("a project without billing", GEMINI, 400,
+     google("FAILED_PRECONDITION", "Not available in your country. Please enable billing on your project."),
+     Reason.UNPAID, ALL),
     ("a closed account", ANTHROPIC, 400, anthropic("invalid_request_error", "This organization has been disabled."),
      Reason.FORBIDDEN, ALL),
     ("a key without rights", ANTHROPIC, 403,
@@ -85,6 +90,24 @@ def test_the_credential_is_to_blame(dialect, status, body, reason, whole):
 
 
 NOT_ITS_FAULT = [
+    (
+        "a caller who makes the upstream repeat words about money",
+        OPENAI,
+        400,
+        openai("Invalid value: 'Your credit balance is too low'. Supported values are: 'low'.", "invalid_value"),
+    ),
+    (
+        "a caller who makes it repeat words about keys",
+        GEMINI,
+        400,
+        google("INVALID_ARGUMENT", 'Invalid JSON payload received. Unknown name "API key not valid": no such field.'),
+    ),
+    (
+        "a caller who makes it repeat words about accounts",
+        ANTHROPIC,
+        400,
+        anthropic("invalid_request_error", "tools.0.name: 'this organization has been disabled' is no name"),
+    ),
     ("a field is wrong", OPENAI, 400, openai("max_tokens is too large", "unsupported_value")),
     ("too long", ANTHROPIC, 400, anthropic("invalid_request_error", "prompt is too long: 300000 tokens > 200000")),
     ("no such model", OPENAI, 404, openai("The model `x` does not exist", "model_not_found")),

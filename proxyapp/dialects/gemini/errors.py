@@ -22,6 +22,7 @@ from proxyapp.errors import (
 _PLAIN_STATUSES = (401, 402, 403, 413, 429)
 """Sent without JSON by proxies before the API; what they mean is in the status alone."""
 _BAD_KEY = re.compile(r"api key (not valid|expired|not found)", re.IGNORECASE)
+"""How a message begins; further on it may repeat what the caller sent."""
 _DELAY = re.compile(r"^(\d+(?:\.\d+)?)s$")
 _SECRET = re.compile(r"\bAIza[\w-]{10,}")
 
@@ -118,7 +119,7 @@ def _refused(error: dict[str, Any], status: int, raw: bytes, wait: float | None)
     message = message if isinstance(message, str) and message else f"The upstream answered {status}."
     details = details if isinstance(details, list) else None
     reason = next((entry.get("reason") for entry in details or [] if _is_of(entry, "ErrorInfo")), None)
-    if status == 400 and (reason == "API_KEY_INVALID" or _BAD_KEY.search(message)):
+    if status == 400 and (reason == "API_KEY_INVALID" or _BAD_KEY.match(message)):
         status = 401  # Google answers 400 to a bad key; whose fault it is must not be lost
     refused = UpstreamRefused(
         _SECRET.sub("AIza-…", message),
