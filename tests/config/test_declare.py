@@ -195,6 +195,8 @@ def test_one_problem_leaves_everything_as_it_was():
          "upstreams[0].name: Use letters, digits, dot, dash and underscore."),
         ("upstreams: [{name: u, kind: openai, keys: [{name: k, value: ''}]}]", "upstreams[0].keys[0].value: This field "
          "cannot be blank."),
+        ("models: [{name: m, profile: {api: chats}}]", "models[0].profile: profile field api must be one of "
+         "chat, responses, messages, generate_content"),
         ("models: [{name: m, profile: {sampling: x}}]", "models[0].profile: profile field sampling: must be true "
          "or false, not text"),
         ("models: [{name: m}, {name: n, aliases: [m]}]", "models[1].aliases: 'm' already belongs to the model 'm'."),
