@@ -103,3 +103,36 @@ def test_who_may_look_makes_and_revokes_no_key(sam, rows, form):
     sam.post("/admin/accounts/apikey/", {"action": "revoke", "_selected_action": [rows["key"].pk]})
     rows["key"].refresh_from_db()
     assert rows["key"].enabled
+
+
+def test_a_key_is_rotated_on_its_page_and_the_new_one_shown_once(olga, rows):
+    row = rows["key"]
+    page = f"/admin/accounts/apikey/{row.pk}/rotate/"
+    assert page in olga.get(f"/admin/accounts/apikey/{row.pk}/change/").content.decode()
+    assert 'value="24h"' in olga.get(page).content.decode()
+    response = olga.post(page, {"overlap": "7d"})
+    assert "no-store" in response["Cache-Control"]
+    key, before = the_key(response), row.digest
+    row.refresh_from_db()
+    assert (row.digest, row.previous_digest) == (digest(key), before)
+    html = olga.get(f"/admin/accounts/apikey/{row.pk}/change/").content.decode()
+    assert key not in html
+    assert "old key goes on until" in html.lower()
+    olga.post(page, {"overlap": ""})
+    row.refresh_from_db()
+    assert (row.previous_digest, row.overlap_until) == (digest(key), None)
+
+
+def test_a_wrong_overlap_rotates_nothing(olga, rows):
+    html = olga.post(f"/admin/accounts/apikey/{rows['key'].pk}/rotate/", {"overlap": "soon"}).content.decode()
+    assert "Give a time up to 366 days" in html
+    rows["key"].refresh_from_db()
+    assert rows["key"].previous_digest is None
+
+
+def test_who_may_look_rotates_no_key(sam, rows):
+    page = f"/admin/accounts/apikey/{rows['key'].pk}/rotate/"
+    assert sam.post(page, {"overlap": "1h"}).status_code == 403
+    assert page not in sam.get(f"/admin/accounts/apikey/{rows['key'].pk}/change/").content.decode()
+    rows["key"].refresh_from_db()
+    assert rows["key"].previous_digest is None
