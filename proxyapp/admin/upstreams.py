@@ -46,7 +46,7 @@ class UpstreamKeyInline(FirstPartMixin, TabularInline):
 
 
 @admin.register(UpstreamKey)
-class UpstreamKeyAdmin(health.StandingMixin, ModelAdmin):
+class UpstreamKeyAdmin(health.StandingMixin, LostSecretsMixin, ModelAdmin):
     """All keys and how they do. They are made and changed on their upstream's page."""
 
     list_display = ["name", "upstream", "health", "limits", "last_used", "enabled"]

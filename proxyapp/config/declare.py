@@ -35,6 +35,10 @@ from proxyapp.models import ModelConfig, OAuthToken, Proxy, ProxyPool, Route, Up
 from proxyapp.models.config import lock_configuration
 
 DIGEST = re.compile(r"sha256:([0-9a-f]{64})\Z")
+NO_ADMIN = (
+    "clients: no key of scope admin is left, so nothing can be managed over HTTP; the console stays, and "
+    "create_key --scope admin makes a new one"
+)
 OAUTH = "oauth"
 """Name of the token that a file gives to an upstream."""
 
@@ -61,13 +65,20 @@ def apply(document: Document, *, prune: bool = False, dry_run: bool = False, run
     with transaction.atomic():
         lock_configuration()
         run.problems += problems_of(document, prune=prune)
+        had_admin = _has_admin_key()
         if not run.problems:
             _apply(run, document)
         if run.problems:
             raise DeclarationError(run.problems)
+        lost_admin = had_admin and not _has_admin_key()
         if dry_run:
             transaction.set_rollback(True)
-    return Result(run.changes, warnings_of(document), [] if dry_run else run.made)
+    warnings = [*warnings_of(document), *([NO_ADMIN] if lost_admin else ())]
+    return Result(run.changes, warnings, [] if dry_run else run.made)
+
+
+def _has_admin_key() -> bool:
+    return ApiKey.objects.filter(scope="admin", enabled=True, client__enabled=True).exists()
 
 
 def _apply(run: Run, document: Document) -> None:

@@ -388,3 +388,11 @@ def test_a_token_without_a_token_server_is_kept_with_a_warning():
     assert result.warnings == [
         "upstreams[0].oauth.token_url: is needed to refresh the token: this kind has no token server of its own"
     ]
+
+
+@pytest.mark.parametrize("text", ["clients: []", "clients: [{name: boss, enabled: false}]"])
+def test_who_takes_the_last_admin_key_is_told(text):
+    apply(read("clients: [{name: boss, keys: [{name: k, scope: admin}]}]", environ={}, directory=Path.cwd()))
+    [warning] = apply(read(text, environ={}, directory=Path.cwd()), prune=True).warnings
+    assert warning.startswith("clients: no key of scope admin is left")
+    assert apply(read(text, environ={}, directory=Path.cwd()), prune=True).warnings == []
