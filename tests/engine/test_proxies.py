@@ -16,7 +16,7 @@ from proxyapp.engine.core import Engine
 from proxyapp.engine.serve import serve
 from proxyapp.engine.settings import EngineSettings
 from proxyapp.engine.snapshot import Proxy, ProxyPool
-from proxyapp.engine.transport import Transport
+from proxyapp.engine.transport import Transport, trusting
 from tests.engine.conftest import BooksInAList, a_body, a_call, a_snapshot, an_upstream, ask, collect
 from tests.fakes import answers, proxies
 from tests.fakes.authority import Authority
@@ -75,7 +75,7 @@ def secure(authority: Authority) -> Iterator[ScriptedUpstream]:
 async def make_engine(authority: Authority):
     made = []
 
-    def make(upstream: ScriptedUpstream, *urls: str, base_url: str = "", **pool) -> Engine:
+    def make(upstream: ScriptedUpstream, *urls: str, base_url: str = "", tls=None, **pool) -> Engine:
         upstream.clear()
         upstream.default = answer_json(WHOLE)
         ways = tuple(Proxy(f"p{number}", url, f"proxy:{number}") for number, url in enumerate(urls, 1))
@@ -84,7 +84,7 @@ async def make_engine(authority: Authority):
             settings=EngineSettings(),
             books=BooksInAList(),
             sealer=Sealer(b"k" * 32),
-            transport=Transport(tls=authority.client()),
+            transport=Transport(tls=tls or authority.client()),
         )
         engine.snapshot = a_snapshot(
             target, pools={"eu": ProxyPool(name="eu", proxies=ways, **{"on_exhausted": "fail"} | pool)}
@@ -166,6 +166,26 @@ async def test_a_proxy_that_wants_a_password_and_gets_none_cools(request, make_e
     assert outcome.status == 502
     assert "password" in engine.health.state("proxy:1").reason
     assert not upstream.seen
+
+
+async def test_a_proxy_with_a_certificate_of_an_unknown_authority_gets_no_password(make_engine, squid, plain):
+    engine = make_engine(plain, squid.url(scheme="https"), squid.url(), tls=trusting(None))
+    assert (await answered(engine)).row.proxy == "p2"
+    assert engine.health.state("proxy:1").reason == "It shows a certificate that is not trusted."
+    engine = make_engine(plain, f"https://127.0.0.1:{squid.port}", squid.url())  # there it speaks no TLS
+    assert (await answered(engine)).row.proxy == "p2"
+    assert engine.health.state("proxy:1").reason == "It does not speak TLS."
+
+
+@every_proxy
+async def test_an_upstream_with_a_certificate_of_an_unknown_authority_is_not_the_proxies_fault(
+    request, make_engine, secure, kind
+):
+    url = the(request, kind)
+    engine = make_engine(secure, url, tls=trusting(None))
+    outcome = await answered(engine)
+    assert (outcome.status, outcome.json["error"]["code"]) == (502, "upstream_unreachable")
+    assert secure.seen == []
 
 
 @every_proxy
