@@ -157,6 +157,23 @@ class TestTheDocumentedServer:
         assert found.choices[0].message.content == "Hello there."
         assert [model.id for model in client.models.list()] == ["gpt-3.5-turbo"]
 
+    @pytest.mark.parametrize("path", ["/docs", "/redoc"])
+    def test_the_documents_open(self, gateway: Any, path: str) -> None:
+        status, headers, _ = curl(gateway, f"curl http://localhost:8000{path}")
+        assert (status, headers["content-type"].partition(";")[0]) == (200, "text/html")
+
+    def test_keys_are_managed_with_an_admins_key(self, gateway: Any) -> None:
+        admin = gateway.manage("create_key", "ops", "--create-client", "--scope", "admin").stdout.strip()
+        json_body = '-H \'Content-Type: application/json\' -d \'{"client": "ops", "name": "laptop"}\''
+        asked = "curl http://localhost:8000/auth/keys -H 'Authorization: Bearer "
+        status, _, body = curl(gateway, f"{asked}{admin}' {json_body}")
+        made = json.loads(body)["key"]
+        assert status == 201
+        status, _, body = curl(gateway, f"{asked}{admin}'")
+        assert status == 200
+        assert made not in body.decode()
+        assert curl(gateway, f"{asked}{made}'")[0] == 403
+
     @pytest.mark.parametrize("path", ["/models", "/v1/models"])
     def test_without_a_key_it_is_closed(self, gateway: Any, path: str) -> None:
         assert curl(gateway, f"curl http://localhost:8000{path}")[0] == 401

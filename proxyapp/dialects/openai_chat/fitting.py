@@ -12,6 +12,7 @@ from msgspec import Raw
 
 from proxyapp.dialects import jsonio
 from proxyapp.dialects.contract import Profile, UpstreamSide
+from proxyapp.dialects.openai.schemas import fitting
 
 Json = dict[str, Any]
 
@@ -69,6 +70,31 @@ def fit_choice(body: Json, side: UpstreamSide) -> None:
 def _named(value: Any) -> Any:
     inner = value.get("function") if isinstance(value, dict) else None
     return inner.get("name") if isinstance(inner, dict) else None
+
+
+SCHEMA_PLACES = ("tools", "response_format")
+"""Top-level fields that hold JSON Schemas."""
+
+
+def fit_schemas(body: Json, profile: Profile) -> Json:
+    """`tools` and `response_format` of a caller's body with schemas that the server knows. What is malformed stays as
+    it is: the server says so. Raises BadRequest for a schema that is nested too deeply."""
+    fitted = dict(body)
+    if isinstance(tools := body.get("tools"), list):
+        fitted["tools"] = [_with_schema(tool, "function", "parameters", profile) for tool in tools]
+    if "response_format" in body:
+        fitted["response_format"] = _with_schema(body["response_format"], "json_schema", "schema", profile)
+    return fitted
+
+
+def _with_schema(holder: Any, part: str, name: str, profile: Profile) -> Any:
+    """`holder[part][name]` cleaned; a schema that was cleaned is not strict."""
+    spec = holder.get(part) if isinstance(holder, dict) else None
+    schema = spec.get(name) if isinstance(spec, dict) else None
+    if not isinstance(spec, dict) or not isinstance(schema, dict) or not schema:
+        return holder
+    cleaned = {key: value for key, value in spec.items() if key != "strict"}
+    return {**holder, part: {**cleaned, name: fitting(schema, profile)}}
 
 
 # --- messages

@@ -13,10 +13,12 @@ from proxyapp.dialects.openai.fields import as_text
 from proxyapp.dialects.openai_chat import details, leveling
 from proxyapp.dialects.openai_chat.errors import ERRORS
 from proxyapp.dialects.openai_chat.fitting import (
+    SCHEMA_PLACES,
     choice_may_need_fitting,
     fit_choice,
     fit_fields,
     fit_messages,
+    fit_schemas,
     may_need_fitting,
 )
 from proxyapp.dialects.openai_chat.prompting import with_prompt
@@ -71,6 +73,10 @@ def _fit(top: dict[str, Raw], side: UpstreamSide) -> None:
         told = dict(asked)
         fit_choice(told, side)
         top.update({name: Raw(jsonio.encode(value)) for name, value in told.items() if value != asked[name]})
+    if side.profile.plain_schemas:
+        schemas: dict[str, Any] = {name: jsonio.decode(top[name]) for name in SCHEMA_PLACES if name in top}
+        fitting = fit_schemas(schemas, side.profile)
+        top.update({name: Raw(jsonio.encode(value)) for name, value in fitting.items() if value != schemas[name]})
     fit_fields(top, side)
 
 

@@ -31,6 +31,25 @@ def test_only_the_model_changes(patch: Any) -> None:
     )
 
 
+def test_schemas_are_cleaned_for_a_strict_server_alone(patch: Any) -> None:
+    schema = {"type": "object", "additionalProperties": False, "properties": {"format": {"type": "string"}}}
+    function = {"name": "f", "parameters": schema, "strict": True}
+    answer = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema, "strict": True}}
+    body = {"model": "m", "tools": [{"type": "function", "function": function}], "response_format": answer}
+    raw = json.dumps(body).encode()
+    assert json.loads(patch(raw)) == {**body, "model": "up-model"}
+    cleaned = json.loads(patch(raw, plain_schemas=True))
+    plain = {"type": "object", "properties": {"format": {"type": "string"}}}
+    assert cleaned["tools"][0]["function"] == {"name": "f", "parameters": plain}
+    assert cleaned["response_format"]["json_schema"] == {"name": "a", "schema": plain}
+
+
+@pytest.mark.parametrize("tools", ["x", [1, {}, {"function": 2}, {"function": {"parameters": []}}, {"function": {}}]])
+def test_tools_that_are_none_are_left_to_a_strict_server_too(patch: Any, tools: Any) -> None:
+    raw = json.dumps({"model": "m", "tools": tools, "response_format": None}).encode()
+    assert json.loads(patch(raw, plain_schemas=True)) == {"model": "up-model", "tools": tools, "response_format": None}
+
+
 def test_usage_is_asked_for_in_a_stream_beside_other_options(patch: Any) -> None:
     patched = patch(b'{"model":"m","stream":true,"stream_options":{"include_obfuscation": false}}')
     assert patched.endswith(b'"stream_options":{"include_obfuscation":false,"include_usage":true}}')
