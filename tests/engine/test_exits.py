@@ -299,7 +299,7 @@ async def test_a_tunnel_that_does_not_come_in_time_is_in_doubt(make, near):
     near.default = Script(raw_head=b"", end="hang")
     snapshot = through(a_pool(near.url), "https://far.test")
     hasty = msgspec.structs.replace(
-        snapshot.upstreams["up"], timeouts=msgspec.structs.replace(snapshot.upstreams["up"].timeouts, connect=0.2)
+        snapshot.upstreams["up"], timeouts=msgspec.structs.replace(snapshot.upstreams["up"].timeouts, connect=1.0)
     )
     engine = make(msgspec.structs.replace(snapshot, upstreams={"up": hasty}))
     outcome = await ask(engine, a_call("openai-chat", a_body()))

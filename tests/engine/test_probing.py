@@ -49,7 +49,7 @@ async def test_what_reaches_nothing_is_down_but_may_not_be_at_fault(transport, u
 
 async def test_an_upstream_that_does_not_answer_in_time_is_no_answer(transport, upstream):
     upstream.default = Script(raw_head=b"", end="hang")
-    verdict = await probe(transport, a_way(upstream.url), ["http://api.test/"], seconds=0.1)
+    verdict = await probe(transport, a_way(upstream.url), ["http://api.test/"], seconds=0.6)
     assert (verdict.is_up, verdict.is_certain, verdict.words) == (False, False, "brought no answer of api.test")
 
 
