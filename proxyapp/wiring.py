@@ -226,7 +226,7 @@ def _engine_settings() -> EngineSettings:
 
 
 def _stop_threads(worker: Worker) -> None:
-    worker.keeper.stop()
+    worker.keeper.stop(timeout=0)
     worker.watcher.stop()
     worker.health.stop()
     worker.desk.close()
@@ -234,6 +234,7 @@ def _stop_threads(worker: Worker) -> None:
     worker.journal.close()
     worker.writer.stop(flush=True, timeout=10)
     worker.meter.stop()  # last: what could not be kept is counted until now
+    worker.keeper.stop()  # a refresh under way is let end, for its answer would be lost
 
 
 def _shelf(desk: Desk) -> ProofShelf | None:

@@ -100,7 +100,8 @@ def _settled(token: OAuthToken, manner: Manner) -> Outcome | None:
         return _outcome(token, Result.FAILED, f"{token.error_message} Not tried again until it changes.")
     if token.refreshed_at is not None and token.refreshed_at >= manner.began:
         return _outcome(token, Result.ELSEWHERE, f"Refreshed by another process, {_until(token)}.")
-    if token.error and token.attempted_at is not None and token.attempted_at >= manner.began:
+    was_tried = token.error and not token.is_untried
+    if was_tried and token.attempted_at is not None and token.attempted_at >= manner.began:
         return _outcome(token, Result.FAILED, f"Another process tried just now. {token.error_message}")
     if manner.force or rows.is_due(token, token.now, patient=not manner.waits):
         return None
@@ -108,20 +109,17 @@ def _settled(token: OAuthToken, manner: Manner) -> Outcome | None:
 
 
 def _as_holder(token: OAuthToken, manner: Manner, looked: float) -> Outcome:
-    def now() -> datetime:
-        """By the database's clock, which was asked at `looked`."""
-        return token.now + timedelta(seconds=time.monotonic() - looked)
-
     if token.lease_holder:
         rows.doubt(token, _unfinished(token.lease_holder))
     try:
         secrets = rows.opened(token)
         granted = _granted(token, rows.asking(token, secrets), manner, looked)
     except RefreshFailed as failure:
-        return _failed(token, failure, now())
+        return _failed(token, failure)
     except SecretUnreadable as exc:
-        return _failed(token, RefreshFailed("unreadable_secret", str(exc).rstrip(".")), now())
-    pair = rows.kept(token, secrets, granted, now())
+        return _failed(token, RefreshFailed("unreadable_secret", str(exc).rstrip(".")))
+    read_at = token.now + timedelta(seconds=time.monotonic() - looked)
+    pair = rows.kept(token, secrets, granted, read_at)
     path = spool.keep(pair)
     if not _save(pair, manner):
         if path is not None:
@@ -164,13 +162,13 @@ def _save(pair: spool.Kept, manner: Manner) -> bool:
     raise AssertionError("the last try returned or raised")
 
 
-def _failed(token: OAuthToken, failure: RefreshFailed, now: datetime) -> Outcome:
+def _failed(token: OAuthToken, failure: RefreshFailed) -> Outcome:
     sentence = redact_text(f"{failure.message}.")
     if failure.code == OAuthToken.DEAD:
         sentence = (
             f"{sentence} {token.doubt or 'The refresh token is dead.'} Log in anew and enter the new refresh token."
         )
-    if not rows.fail(token, failure, sentence, now):
+    if not rows.fail(token, failure, sentence):
         return _outcome(token, Result.ELSEWHERE, "Refreshed by another process meanwhile.")
     log.warning("token_refresh_failed", which=str(token), error=failure.code, reason=sentence)
     return _outcome(token, Result.FAILED, sentence)

@@ -116,7 +116,6 @@ def kept(token: OAuthToken, secrets: Opened, grant: Grant, now: datetime) -> Kep
         refresh_token=grant.refresh_token or secrets.current,
         expires_at=at + grant.lifetime if grant.access_token else known,
         due_at=at + interval(grant.lifetime) if grant.access_token else at,
-        refreshed_at=at,
     )
 
 
@@ -137,9 +136,10 @@ def store(pair: Kept) -> bool:
             seed_digest=pair.seed_digest,
             generation=pair.generation + 1,
             expires_at=_time(pair.expires_at),
-            refreshed_at=_time(pair.refreshed_at),
             due_at=_time(pair.due_at),
-            attempted_at=_time(pair.refreshed_at),
+            # By the database's clock, as what others compare it with: a refresh is done when all can see it.
+            refreshed_at=Now(),
+            attempted_at=Now(),
             tried_digest=pair.config_digest,
             failures=0,
             error="",
@@ -160,7 +160,7 @@ def has(pair: Kept) -> bool:
         return False
 
 
-def fail(token: OAuthToken, failure: RefreshFailed, message: str, now: datetime) -> bool:
+def fail(token: OAuthToken, failure: RefreshFailed, message: str) -> bool:
     """Notes what went wrong and when to try again. False: another process has stored a newer pair meanwhile.
 
     The configuration's version moves on only when requests would be told something else than before.
@@ -170,9 +170,9 @@ def fail(token: OAuthToken, failure: RefreshFailed, message: str, now: datetime)
         "error_message": message[:500],
         "failures": token.failures + 1,
         "failures_total": F("failures_total") + 1,
-        "attempted_at": now,
+        "attempted_at": Now(),
         "tried_digest": token.config_digest,
-        "due_at": None if failure.code == OAuthToken.DEAD else now + timedelta(seconds=_pause(token, failure)),
+        "due_at": None if failure.code == OAuthToken.DEAD else Now() + timedelta(seconds=_pause(token, failure)),
     }
     with transaction.atomic():
         lock_configuration()

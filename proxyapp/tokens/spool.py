@@ -44,7 +44,6 @@ class Kept(Struct, kw_only=True):
     expires_at: float
     """Unix seconds, as all times here."""
     due_at: float
-    refreshed_at: float
 
     def __repr__(self) -> str:
         return f"Kept(token={self.token}, generation={self.generation})"
