@@ -16,6 +16,7 @@ from proxyapp.engine.routing import Target
 from proxyapp.engine.snapshot import ProxyPool, Timeouts, Upstream
 from proxyapp.engine.transport import Transport, may_have_arrived, trusting
 from proxyapp.errors import NoHealthyUpstream, UpstreamBroken, UpstreamFault, UpstreamTimeout, UpstreamUnreachable
+from proxyapp.upstreams.contract import Outbound
 from proxyapp.upstreams.oauth import Asking, Grant, RefreshFailed, outbound, read_answer
 
 SECONDS = 30.0
@@ -24,22 +25,32 @@ TIMEOUTS = Timeouts(connect=10.0, first_byte=SECONDS, idle=SECONDS, total=SECOND
 MOST_BYTES = 2**20
 
 
+Answered = tuple[int, Mapping[str, str], bytes]
+"""Status, headers, body."""
+
+
 def ask(asking: Asking, upstream: str) -> Grant:
     """What the token server gives. `upstream` names whose proxy pool is the way out. To be called in a thread without
     an event loop. Raises RefreshFailed; django.db.Error when the configuration cannot be read."""
+    status, headers, body = send(outbound(asking), upstream)
+    return read_answer(asking, status, headers, body, time.time())
+
+
+def send(request: Outbound, upstream: str) -> Answered:
+    """A token server's answer to one request. As `ask`."""
     snapshot, _ = build()
     found = snapshot.upstreams.get(upstream)
     if found is None:
         raise RefreshFailed("not_configured", f"The upstream {upstream} is switched off or cannot be used as it is set")
-    return asyncio.run(_ask(asking, found, snapshot.pools))
+    return asyncio.run(_send(request, found, snapshot.pools))
 
 
-async def _ask(asking: Asking, upstream: Upstream, pools: Mapping[str, ProxyPool]) -> Grant:
+async def _send(request: Outbound, upstream: Upstream, pools: Mapping[str, ProxyPool]) -> Answered:
     transport = Transport(max_answer_bytes=MOST_BYTES, tls=trusting(settings.DRAGOMAN_CA_FILE))
     target = Target(structs.replace(upstream, timeouts=TIMEOUTS), "", (), pools=pools)
     try:
         async with asyncio.timeout(SECONDS):
-            status, headers, body = await _answer(asking, target, Exits(transport, Health()))
+            return await _answer(request, target, Exits(transport, Health()))
     except TimeoutError:
         raise _unanswered(f"did not finish its answer within {SECONDS:g} s") from None
     except UpstreamFault as error:
@@ -48,12 +59,11 @@ async def _ask(asking: Asking, upstream: Upstream, pools: Mapping[str, ProxyPool
         raise RefreshFailed("not_configured", "The token URL cannot be used") from None
     finally:
         await transport.close()
-    return read_answer(asking, status, headers, body, time.time())
 
 
-async def _answer(asking: Asking, target: Target, exits: Exits) -> tuple[int, Mapping[str, str], bytes]:
+async def _answer(request: Outbound, target: Target, exits: Exits) -> Answered:
     deadline = asyncio.get_running_loop().time() + SECONDS
-    answer = await exits.open(outbound(asking), target, None)
+    answer = await exits.open(request, target, None)
     try:
         return answer.status, answer.headers, await answer.read_all(TIMEOUTS, deadline)
     finally:

@@ -22,11 +22,17 @@ class TokenServer(Struct, frozen=True):
     url: str
     client_id: str
     """A public constant of the program whose login the tokens come from; no secret."""
+    device_url: str = ""
+    """Where a login without a browser of its own begins (RFC 8628)."""
 
 
 TOKEN_SERVERS: Mapping[str, TokenServer] = {
-    # reference/upstreams.md 2.1: WorkOS, with the client id of Factory's own command line.
-    "factory": TokenServer("https://api.workos.com/user_management/authenticate", "client_01HNM792M5G5G1A2THWPXKFMXB"),
+    # reference/upstreams.md 2.1, 2.3: WorkOS, with the client id of Factory's own command line.
+    "factory": TokenServer(
+        "https://api.workos.com/user_management/authenticate",
+        "client_01HNM792M5G5G1A2THWPXKFMXB",
+        "https://api.workos.com/user_management/authorize/device",
+    ),
 }
 """Kinds that need no `token_url`. For all others the operator gives one."""
 
@@ -72,14 +78,35 @@ class RefreshFailed(Exception):
     configuration changes. busy, unreachable, unanswered, unreadable: may pass.
     """
 
-    def __init__(self, code: str, message: str, *, retry_after: float | None = None, is_unsure: bool = False) -> None:
+    def __init__(
+        self, code: str, message: str, *, error: str = "", retry_after: float | None = None, is_unsure: bool = False
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.error = error
+        """The server's own word."""
         self.message = message
         self.retry_after = retry_after
         """Seconds, when the server asked for them."""
         self.is_unsure = is_unsure
         """The request may have been taken although no answer could be read: the old refresh token may be spent."""
+
+
+class Device(Struct, frozen=True):
+    """A login that a person has to confirm elsewhere (RFC 8628 section 3.2)."""
+
+    code: str
+    """Ours to show with each question; a secret."""
+    user_code: str
+    address: str
+    """Where the person goes."""
+    lifetime: float
+    """Seconds."""
+    interval: float
+    """Seconds between two questions."""
+
+    def __repr__(self) -> str:
+        return f"Device({self.user_code!r})"
 
 
 def outbound(asking: Asking) -> Outbound:
@@ -90,6 +117,32 @@ def outbound(asking: Asking) -> Outbound:
         "client_id": asking.client_id,
         "organization_id": asking.organization_id,
     }
+    return _form(asking.url, form)
+
+
+def device_outbound(url: str, client_id: str) -> Outbound:
+    """Begins a login."""
+    return _form(url, {"client_id": client_id})
+
+
+def login_outbound(asking: Asking, device: Device) -> Outbound:
+    """Asks whether the person has confirmed."""
+    kind = "urn:ietf:params:oauth:grant-type:device_code"
+    return _form(asking.url, {"grant_type": kind, "device_code": device.code, "client_id": asking.client_id})
+
+
+def read_device(asking: Asking, status: int, body: bytes) -> Device:
+    """The login that was begun. Raises RefreshFailed."""
+    data = _object(body)
+    code, user_code = _token(data.get("device_code")), _token(data.get("user_code"))
+    address = _token(data.get("verification_uri_complete")) or _token(data.get("verification_uri"))
+    if not (200 <= status < 300 and code and user_code and address.startswith(("http://", "https://"))):
+        raise RefreshFailed("refused", _said(asking, status, _word(data.get("error")), data))
+    interval = _seconds(data.get("interval")) or 5.0
+    return Device(code, user_code, address, _seconds(data.get("expires_in")) or 300.0, min(interval, 60.0))
+
+
+def _form(url: str, form: Mapping[str, str]) -> Outbound:
     headers = {
         "content-type": "application/x-www-form-urlencoded",
         "accept": "application/json",
@@ -97,7 +150,7 @@ def outbound(asking: Asking) -> Outbound:
         "user-agent": "dragoman",
     }
     body = urlencode({name: value for name, value in form.items() if value}).encode()
-    return Outbound("POST", asking.url, headers, body)
+    return Outbound("POST", url, headers, body)
 
 
 def read_answer(asking: Asking, status: int, headers: Mapping[str, str], body: bytes, now: float) -> Grant:
@@ -113,8 +166,8 @@ def read_answer(asking: Asking, status: int, headers: Mapping[str, str], body: b
         raise RefreshFailed("busy", said, retry_after=_seconds(headers.get("retry-after")), is_unsure=status != 429)
     if error in ("invalid_grant", "invalid_client", "unauthorized_client"):
         code = "invalid_grant" if error == "invalid_grant" else "invalid_client"
-        raise RefreshFailed(code, said)
-    raise RefreshFailed("refused", said)
+        raise RefreshFailed(code, said, error=error)
+    raise RefreshFailed("refused", said, error=error)
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -134,7 +187,7 @@ def _said(asking: Asking, status: int, error: str, data: Mapping[str, Any]) -> s
     """What the server answered, without the full stop. A description may repeat the token; it is taken out."""
     description = data.get("error_description") or data.get("message")
     text = " ".join(description.split()) if isinstance(description, str) else ""
-    for secret in (asking.refresh_token, quote_plus(asking.refresh_token)):
+    for secret in filter(None, (asking.refresh_token, quote_plus(asking.refresh_token))):
         text = text.replace(secret, "***")
     if len(text) > _LONGEST_DESCRIPTION:
         text = f"{text[:_LONGEST_DESCRIPTION]}…"

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 CLIENT = "client_test"
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 PLACES = ("arrived", "rotated")
 """Where it can be held: the request is read and nothing has happened; the old token is dead and nothing was said."""
 
@@ -52,6 +53,8 @@ class TokenServer:
         """Said instead of the truth, one by one."""
         self.extra: dict[str, Any] = {"expires_in": 28_800}
         """Further fields of a good answer; None takes one away."""
+        self.logins: deque[str] = deque()
+        """Errors said, one by one, before a login counts as confirmed."""
         self.is_graceful = False
         """A token that was just replaced may be shown once more, as some servers allow."""
         self._held = dict.fromkeys(PLACES, False)
@@ -90,6 +93,8 @@ class TokenServer:
     # --- what the handler asks
 
     def answer(self, path: str, headers: dict[str, str], raw: bytes) -> tuple[int, dict[str, str], bytes]:
+        if path.endswith("/device") or b"device_code" in raw:
+            return self._login(path, dict(parse_qsl(raw.decode())))
         form = self._form(path, headers, raw)
         self.seen.append(form)
         self._pass("arrived")
@@ -103,6 +108,21 @@ class TokenServer:
         if found is None:
             return _said(400, {"error": "invalid_grant", "error_description": "Session has already ended."})
         return _said(200, found)
+
+    def _login(self, path: str, form: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        """A device login (RFC 8628): the person confirms when `logins` is empty."""
+        self.seen.append(form)
+        if form.get("client_id") != CLIENT:
+            return _said(400, {"error": "invalid_client"})
+        if path.endswith("/device"):
+            told = {"device_code": "dc-secret", "user_code": "ABCD-EFGH", "expires_in": 300, "interval": 5}
+            return _said(200, {**told, "verification_uri": "https://auth.example.org/device"})
+        if form != {"grant_type": DEVICE_GRANT, "device_code": "dc-secret", "client_id": CLIENT}:
+            self.complaints.append(f"a login's form: {sorted(form)}")
+        if self.logins:
+            return _said(400, {"error": self.logins.popleft()})
+        account = self.account()
+        return _said(200, {"access_token": account.access_token, "refresh_token": account.refresh_token})
 
     def _form(self, path: str, headers: dict[str, str], raw: bytes) -> dict[str, str]:
         pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
