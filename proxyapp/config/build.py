@@ -157,7 +157,8 @@ def _model(row: models.ModelConfig, routes: list[models.Route], findings: list[F
 
 
 def _wildcards(named: list[Model]) -> tuple[Model, ...]:
-    """One entry per pattern, the one with the most literal characters first. Each entry bears its own pattern alone,
+    """One entry per pattern: `*word*` first, since a word is looked for in names of every maker, then the one with the
+    most literal characters. Each entry bears its own pattern alone,
     so that a short pattern of a model is not tried in the place of its long one."""
     patterns = []
     for model in named:
@@ -167,7 +168,12 @@ def _wildcards(named: list[Model]) -> tuple[Model, ...]:
             patterns.append((model.name, _with_aliases(model, exact)))
         else:
             patterns.extend((alias, _with_aliases(model, (alias,))) for alias in wild)
-    return tuple(model for _, model in sorted(patterns, key=lambda entry: (-len(entry[0]), entry[0])))
+    return tuple(model for _, model in sorted(patterns, key=_specific))
+
+
+def _specific(entry: tuple[str, Model]) -> tuple[bool, int, str]:
+    pattern = entry[0]
+    return pattern.count("*") < 2, -len(pattern), pattern
 
 
 def _with_aliases(model: Model, aliases: tuple[str, ...]) -> Model:

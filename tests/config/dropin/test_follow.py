@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accounts.keys import digest
 from accounts.models import ApiKey, Client
-from gateway.seeds import Relay, Seeds, Unified
+from gateway.seeds import Factory, Relay, Seeds, Unified
 from proxyapp.config.build import build_snapshot
 from proxyapp.config.dropin.follow import follow
 from proxyapp.config.dropin.wishes import wish_for
@@ -101,6 +101,12 @@ def test_names_with_haiku_go_to_their_own_server():
     haiku = snapshot.upstreams["env-haiku"]
     assert (haiku.base_url, haiku.credentials[0].secret) == ("http://127.0.0.1:10/v1", "sk-2")
     assert not haiku.allow_caller_keys
+
+
+def test_names_with_haiku_go_there_also_beside_a_program_that_serves_claude():
+    after(Seeds(relay=Relay(base_url=BASE, haiku_model="small"), factory=Factory(api_key="fk")))
+    names = [model.name for model in build_snapshot().wildcards]
+    assert names == ["*haiku*", "claude-*", "gpt-*", "*"]
 
 
 @pytest.mark.parametrize(
