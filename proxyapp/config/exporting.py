@@ -37,6 +37,12 @@ from proxyapp.config.document import (
 from proxyapp.config.reading import literally
 from proxyapp.fields import Secret, SecretUnreadable
 from proxyapp.models import ModelConfig, OAuthToken, Proxy, ProxyPool, Route, Upstream, UpstreamKey
+from proxyapp.models.config import current_version
+
+ATTEMPTS = 5
+"""How often an export starts again because the configuration changed while it was read."""
+UNREADABLE = "x-unreadable"
+"""In the place of headers that no key opens."""
 
 
 class Reference(Struct, frozen=True):
@@ -83,7 +89,16 @@ class Export(Struct):
 
 
 def export(*, with_secrets: bool = False) -> Export:
-    """The whole configuration. Raises django.db.Error when the database is away."""
+    """The whole configuration, as it was at one moment. Raises django.db.Error when the database is away."""
+    for _ in range(ATTEMPTS):
+        version = current_version()
+        made = _exported(with_secrets)
+        if current_version() == version:
+            break
+    return made
+
+
+def _exported(with_secrets: bool) -> Export:
     made = Export(with_secrets=with_secrets)
     document = Document(
         proxy_pools=[_pool(made, row) for row in _by_name(ProxyPool.objects.prefetch_related("proxies"))],
@@ -174,8 +189,9 @@ def _headers(made: Export, row: Upstream) -> dict[str, str]:
     try:
         headers = dict(row.headers.reveal())
     except SecretUnreadable:
+        # Not even their names are known. Left out, they would be taken away where the file is applied.
         made.unreadable.append(f"upstream {row.name} headers")
-        return {}
+        return {UNREADABLE: made.reference(("upstream", row.name, "headers"), f"upstream {row.name} headers")}
     return {
         name: made.secret(value, ("upstream", row.name, "header", name), f"upstream {row.name} header {name}")
         for name, value in sorted(headers.items())

@@ -13,7 +13,7 @@ from accounts.keys import digest
 from accounts.models import ApiKey, Client
 from proxyapp.config import declare, exporting
 from proxyapp.config.document import Document
-from proxyapp.config.reading import read
+from proxyapp.config.reading import DeclarationError, read
 from proxyapp.models import ModelConfig, OAuthToken, Proxy, ProxyPool, Upstream, UpstreamKey
 from tests.config.conftest import OTHER_KEY
 from tests.test_docs import keys_of
@@ -190,6 +190,22 @@ def test_what_no_key_opens_is_told_and_the_status_is_1(run, capsys):
     assert "upstream azure headers cannot be read" in told.err
     assert "proxy pool eu west proxy p2 cannot be read" in told.err
     assert "env:UPSTREAM_AZURE_ZETA_KEY" in told.out
+
+
+def test_headers_that_cannot_be_read_are_not_taken_away_by_the_file(run):
+    applied("upstreams: [{name: a, kind: openai, headers: {x-team: blue}}]")
+    with override_settings(DRAGOMAN_ENCRYPTION_KEYS=[OTHER_KEY]):
+        made = exporting.export()
+    assert made.document["upstreams"][0]["headers"] == {"x-unreadable": "env:UPSTREAM_A_HEADERS"}
+    with pytest.raises(DeclarationError, match="UPSTREAM_A_HEADERS is not set"):
+        applied(exporting.rendered(made.document, "yaml"))
+
+
+def test_a_change_in_the_middle_starts_it_anew(run, monkeypatch):
+    versions = iter([1, 2, 3, 3])
+    monkeypatch.setattr(exporting, "current_version", lambda: next(versions))
+    assert exporting.export().document["upstreams"] == []
+    assert next(versions, None) is None
 
 
 def test_tokens_that_the_file_cannot_name_or_keep_alive_are_told(run):
