@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+handler400 = "proxyapp.api.management.base.bad_request"
 admin.site.index_title = "Overview"
 
 urlpatterns = [

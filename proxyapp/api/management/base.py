@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.db import DatabaseError, DataError, IntegrityError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
+from django.http.response import HttpResponseBase
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -36,6 +38,8 @@ from proxyapp.errors import (
 )
 
 logger = logging.getLogger("dragoman.api")
+PATHS = ("/auth/", "/metrics", "/schema")
+"""Where programs are, at Django's own door."""
 
 
 class AnyJson(BaseParser):
@@ -144,6 +148,16 @@ def _no_method(request: Request) -> MethodNotAllowed:
 
 def no_path(request: Request) -> PathNotFound:
     return PathNotFound(f"There is nothing at {request.method} {request.path}.")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's 400, before any view: to programs in their shape. A host that is not allowed, most of all."""
+    if not request.path.startswith(PATHS):
+        return defaults.bad_request(request, exception)
+    sentence = "The request cannot be read."
+    if isinstance(exception, DisallowedHost):
+        sentence = "The Host of this request is not among ALLOWED_HOSTS."
+    return told(BadRequest(sentence), new_request_id(), [])
 
 
 def told(error: GatewayError, request_id: str, methods: list[str]) -> HttpResponse:

@@ -77,7 +77,8 @@ class KeysView(ManagementView):
         expires_at = expiry(asked.expires)
         with transaction.atomic():
             lock_configuration()  # two that make the same client, or name, come one after the other
-            client = Client.objects.filter(name=asked.client).first() or self._new_client(request, asked.client)
+            name = _plain(asked.client, "client")
+            client = Client.objects.filter(name=name).first() or self._new_client(request, name)
             is_new = client._state.adding
             try:
                 if is_new:

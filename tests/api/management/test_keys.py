@@ -320,3 +320,10 @@ def test_what_is_nowhere_is_said_in_the_same_shape(ask, admin_key):
     answer = ask("PUT", "/auth/keys", {}, key=admin_key)
     assert (answer.status_code, answer["allow"]) == (405, "GET, POST, HEAD, OPTIONS")
     assert ask("GET", "/auth/keys/", key=admin_key).status_code == 200
+
+
+def test_a_host_that_is_not_allowed_is_told_in_the_same_shape(ask, admin_key):
+    answer = ask("GET", "/auth/keys", key=admin_key, host="evil.example")
+    assert error(answer) == (400, None, None)
+    assert "ALLOWED_HOSTS" in answer.json()["error"]["message"]
+    assert ask("GET", "/admin/login/", host="evil.example")["content-type"].startswith("text/html")
