@@ -25,7 +25,7 @@ from proxyapp.conversations.responses import ResponseStore
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.core import Engine
 from proxyapp.engine.estimate import Factors
-from proxyapp.engine.health import REFUSED, Health
+from proxyapp.engine.health import Health
 from proxyapp.engine.journal import Journal
 from proxyapp.engine.memory import Memory
 from proxyapp.engine.rounds import Rounds
@@ -190,18 +190,12 @@ def _build() -> Worker:
     calibrator = Calibrator(put_factors)
     calibrator.start()
     meter = Meter(metrics_directory())
-    keeper = Keeper(refused=lambda: refused_tokens(engine.health), refreshes=settings.DRAGOMAN_REFRESH_TOKENS)
-    keeper.start()
+    keeper = Keeper()
+    if settings.DRAGOMAN_REFRESH_TOKENS:
+        keeper.start()
     worker = Worker(os.getpid(), engine, watcher, journal, writer, desk, health, calibrator, meter, keeper, time.time())
     meter.start(worker)
     return worker
-
-
-def refused_tokens(health: Health) -> list[str]:
-    """Subjects of the tokens that their upstreams answered with 401, with the value that is in force: for one refresh.
-    A new value that is refused as well is not the token's age."""
-    refused = (state for state in health.states() if state.kind == REFUSED and state.failures == 1)
-    return [state.subject for state in refused if state.subject.startswith("token:")]
 
 
 def _marker() -> Callable[[str], str]:

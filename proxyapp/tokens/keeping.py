@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 
 import structlog
 from django.db import Error, connection
+from django.db.models import F
 
 from proxyapp.models import OAuthToken
 from proxyapp.tokens import recovering, rows
@@ -17,8 +17,6 @@ log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 2.0
 """How soon a new token, or one that was asked for, is noticed."""
-LEAST_AGE = timedelta(minutes=5)
-"""A token that an upstream refused is not refreshed again sooner: it will not be the token's age that is wrong."""
 PATIENCE = 35.0
 """Seconds that a stop waits for a running refresh, whose answer would be lost."""
 
@@ -33,7 +31,7 @@ def refresh_all(manner: Manner, *, upstream: str | None = None) -> Iterable[Outc
 
 
 def _in_use(upstream: str | None) -> list[OAuthToken]:
-    found = rows.in_use().order_by("due_at", "pk")
+    found = rows.in_use().order_by(F("due_at").asc(nulls_first=True), "pk")
     return list(found.filter(upstream__name=upstream) if upstream is not None else found)
 
 
@@ -48,18 +46,12 @@ class Keeper:
         self,
         told: Callable[[Outcome], object] = lambda outcome: None,
         *,
-        refused: Callable[[], Iterable[str]] = tuple,
         upstream: str | None = None,
-        refreshes: bool = True,
         every: float = EVERY_SECONDS,
     ) -> None:
         self._told = told
-        self._refused = refused
-        """Gives the subjects (`token:3`) whose access token an upstream answered with 401, as they are known now."""
         self._upstream = upstream
         """The only one to look after; None = all."""
-        self._refreshes = refreshes
-        """False: tokens that upstreams refuse are only marked as due; somebody else refreshes."""
         self._every = every
         self._is_away = False
         self._stopping = threading.Event()
@@ -90,9 +82,7 @@ class Keeper:
 
     def _round(self) -> None:
         try:
-            self._mark_refused()
-            if self._refreshes:
-                self._refresh_due()
+            self._refresh_due()
         except Exception as exc:  # noqa: BLE001 - whatever it is, the tokens must be looked at again
             self._failed(exc)
         else:
@@ -102,14 +92,6 @@ class Keeper:
         finally:
             if connection.vendor != "sqlite":
                 connection.close()  # back to the pool between two rounds
-
-    def _mark_refused(self) -> None:
-        for subject in self._refused():
-            kind, _, number = subject.partition(":")
-            token = rows.in_use().filter(pk=int(number)).first() if kind == "token" else None
-            if token is not None and _may_be_old(token):
-                log.info("token_refused_by_upstream", which=str(token))
-                rows.ask_for(token.pk)
 
     def _refresh_due(self) -> None:
         recovering.recover()
@@ -128,9 +110,3 @@ class Keeper:
             log.error("tokens_not_looked_at", error=type(exc).__name__, detail=str(exc), exc_info=shown)
         self._is_away = True
         connection.close()  # whatever state it is in
-
-
-def _may_be_old(token: OAuthToken) -> bool:
-    """Not refreshed, nor tried in vain, a moment ago; and not marked already."""
-    last = max(filter(None, [token.refreshed_at, token.attempted_at]), default=None)
-    return token.due_at is not None and (last is None or token.now - last > LEAST_AGE)

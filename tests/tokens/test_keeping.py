@@ -70,31 +70,6 @@ def test_what_is_off_dead_or_resting_is_left_alone(server, make_token, make_keep
     assert len(server.seen) == before
 
 
-def test_a_refused_token_is_refreshed_once_and_not_again_while_it_is_young(server, make_token):
-    token = make_token()
-    go(token)
-    keeper = Keeper(refused=lambda: [f"token:{token.pk}", "key:1", "token:999"])
-    keeper._round()
-    assert server.account().refreshes == 1
-    OAuthToken.objects.filter(pk=token.pk).update(refreshed_at=timezone.now() - timedelta(minutes=6),
-                                                  attempted_at=timezone.now() - timedelta(minutes=6))  # fmt: skip
-    keeper._round()
-    keeper._round()
-    assert server.account().refreshes == 2
-
-
-def test_where_others_refresh_a_refused_token_is_only_marked_as_due(server, make_token):
-    token = make_token()
-    go(token)
-    OAuthToken.objects.update(refreshed_at=timezone.now() - timedelta(hours=1),
-                              attempted_at=timezone.now() - timedelta(hours=1))  # fmt: skip
-    Keeper(refused=lambda: [f"token:{token.pk}"], refreshes=False)._round()
-    token.refresh_from_db()
-    assert token.due_at is None
-    assert rows.is_due(token, timezone.now(), patient=True)
-    assert server.account().refreshes == 1
-
-
 def test_it_goes_on_while_the_database_is_away_and_says_so_once(
     server, make_token, make_keeper, told, monkeypatch, caplog
 ):
