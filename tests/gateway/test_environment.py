@@ -204,4 +204,5 @@ def test_nothing_else_reads_the_environment():
         "gateway/asgi.py",  # names the settings module
         "proxyapp/management/commands/apply_config.py",  # resolves the file's `env:NAME`
         "proxyapp/management/commands/import_config.py",  # so does this
+        "proxyapp/config/importing/litellm_upstreams.py",  # names LiteLLM's own form of a reference
     }
