@@ -29,3 +29,11 @@ def joined(texts: Iterable[str]) -> str:
         gap = "\n" * max(0, 2 - (len(whole) - len(whole.rstrip("\n")))) if whole else ""
         whole += gap + text
     return whole
+
+
+def together(texts: list[str], prompt: str) -> str:
+    """The texts with a blank line between them; only the operator's `prompt`, where it comes first, may bring its own:
+    the caller's are put together as they always were."""
+    if prompt and len(texts) > 1 and texts[0] == prompt:
+        return joined([prompt, "\n\n".join(texts[1:])])
+    return "\n\n".join(texts)

@@ -258,3 +258,11 @@ async def test_a_forwarded_count_has_the_prompt_and_the_level(make_engine, upstr
     assert asked_for["thinking"] == {"type": "enabled", "budget_tokens": 40960}
     assert "max_tokens" not in asked_for
     assert upstream.last.headers["anthropic-beta"] == "interleaved-thinking-2025-05-14"
+
+
+def test_the_callers_own_texts_are_put_together_as_they_always_were() -> None:
+    """What they end in is theirs; only the operator's prompt brings its own line breaks."""
+    messages = [{"role": "system", "content": "One.\n"}, {"role": "system", "content": "Two."}, *USER]
+    for prompt, before in (("", ""), (LINED, LINED), (PROMPT, LINED)):
+        body = sent("openai-chat", {"model": "m", "messages": messages}, "openai-responses", prompt)
+        assert body["instructions"] == f"{before}One.\n\n\nTwo."

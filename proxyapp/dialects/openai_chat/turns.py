@@ -78,7 +78,9 @@ class TurnRenderer:
             items = [item for text in texts for item in self._parts.items(text, "system")]
             self._messages.append({"role": role, "content": items})
         else:
-            self._messages.append({"role": role, "content": prompts.joined(text.text for text in texts)})
+            self._messages.append(
+                {"role": role, "content": prompts.together([text.text for text in texts], self._side.system_prompt)}
+            )
 
     def _segments(self) -> list[_Segment]:
         segments = [_Segment()]

@@ -75,7 +75,7 @@ class TurnRenderer:
             ),
             len(texts),
         )
-        self.instructions = prompts.joined(part.text for part in texts[:first])
+        self.instructions = prompts.together([part.text for part in texts[:first]], self._side.system_prompt)
         for part in texts[first:]:
             self._add_system("developer" if part.meta.get("author") == "developer" else "system", [part])
 
