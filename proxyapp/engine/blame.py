@@ -58,6 +58,8 @@ _DISABLED = re.compile(
 _BAD_KEY = re.compile(r"api key (?:not valid|expired|not found)", re.I)
 """How messages begin, Anthropic's first, which come with a 400. Only their beginning counts: further on they may repeat
 what the caller sent."""
+_MISSING_SCOPES = re.compile(r"you have insufficient permissions for this operation\b", re.I)
+"""OpenAI's 401 to a restricted key: good for other endpoints, such as Chat without Responses."""
 _CONTENT_CODES = frozenset(
     {"content_filter", "content_policy_violation", "moderation_blocked", "cyber_policy_violation"}
 )
@@ -80,7 +82,8 @@ def of(error: UpstreamRefused) -> Blame | None:
     if error.status == 402:
         return Blame(Reason.UNPAID)
     if error.status == 401:
-        return Blame(Reason.REFUSED)
+        lacks_rights = _MISSING_SCOPES.match(error.message) is not None
+        return Blame(Reason.FORBIDDEN, whole=False) if lacks_rights else Blame(Reason.REFUSED)
     if error.status not in (400, 403):
         return None
     if error.upstream_code in _UNPAID_CODES or _UNPAID_WORDS.match(error.message) or _needs_billing(error):

@@ -36,8 +36,8 @@ _SENTENCES: Mapping[Reason, str] = {
 
 
 def is_ours(credential: Credential | None) -> bool:
-    """The gateway's own, not the caller's."""
-    return credential is not None and credential.name != CALLERS_OWN
+    """The gateway's own, not the caller's; so is one among the upstream's headers, and having none."""
+    return credential is None or credential.name != CALLERS_OWN
 
 
 def scope_of(target: Target, operation: str) -> str:
@@ -81,7 +81,6 @@ class Trial:
         self._target, self._operation = target, operation
         self._health = health
         self._headers: Mapping[str, str] = {}
-        self._has_told = False
         self._began = health.clock()
         if self._subject and not health.is_clear:
             health.take(self._subject, self._scope)
@@ -92,7 +91,6 @@ class Trial:
         self._health.noticed(self._subject, self._target.model, headers)
 
     def worked(self) -> None:
-        self._has_told = True
         self._health.succeeded(self._subject, "" if self._health.is_clear else self._scope, self._began)
 
     def refused(self, error: UpstreamRefused) -> None:
@@ -100,7 +98,6 @@ class Trial:
         found = blame.of(error) if self._subject else None
         if found is None or self._credential is None:
             return
-        self._has_told = True
         scope = "" if found.whole else self._scope
         failures = self._health.failures_with(self._subject, scope, self._began)
         self._health.failed(
@@ -116,7 +113,7 @@ class Trial:
 
     def over(self) -> None:
         """However it ended."""
-        if not self._has_told and self._subject:
+        if self._subject:  # also where it told of one model, and was to tell of the whole
             self._health.left(self._subject, self._scope)
 
     @property

@@ -43,6 +43,10 @@ CASES = [
      Reason.REFUSED, ALL),
     ("the same at Anthropic", ANTHROPIC, 401, anthropic("authentication_error", "invalid x-api-key"),
      Reason.REFUSED, ALL),
+    ("a restricted key at an endpoint that it may not use", OPENAI, 401,
+     openai("You have insufficient permissions for this operation. Missing scopes: api.responses.write. Check that you "
+            "have the correct role in your organization."),
+     Reason.FORBIDDEN, MODEL),
     ("Google says 400 to a bad key", GEMINI, 400,
      google("INVALID_ARGUMENT", "API key not valid.", info("ErrorInfo", reason="API_KEY_INVALID")),
      Reason.REFUSED, ALL),

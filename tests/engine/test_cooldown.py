@@ -109,6 +109,16 @@ async def test_a_key_without_money_is_looked_at_again_after_an_hour_then_two(ben
     assert one.engine.health.is_clear
 
 
+async def test_a_look_that_tells_of_one_model_alone_does_not_hold_the_others_up(bench, upstream):
+    one = bench(A)
+    one.engine.health.failed("key:1", "no money", 3600, kind="unpaid")
+    one.clock.now += 3601
+    upstream.default = no(429, "slow down", retry_after="20")
+    await one.ask()
+    assert one.engine.health.is_out("key:1", "m-at-up")
+    assert not one.engine.health.is_out("key:1", "n-at-up")
+
+
 async def test_a_rate_limit_holds_as_long_as_it_says_and_for_that_model_alone(bench, upstream):
     one = bench(A, B)
     upstream.default = lambda seen: (

@@ -93,6 +93,21 @@ async def test_the_gateways_own_bad_key_is_a_502_that_names_the_upstream_and_no_
         assert secret not in repr(outcome.row)
 
 
+@pytest.mark.parametrize("headers", [{"Authorization": "Bearer sk-of-the-operator"}, {}], ids=["in a header", "none"])
+@pytest.mark.parametrize("status", [401, 402, 403])
+async def test_a_credential_in_the_upstreams_headers_and_a_missing_one_are_the_gateways_own_too(
+    make_engine, upstream, second_upstream, status, headers
+):
+    upstream.default = no(status, "Incorrect API key of account org-12345")
+    first = an_upstream("one", upstream.url, credentials=(), headers=headers)
+    outcome = await ask(make_engine(a_snapshot(first)), a_call("openai-chat", a_body()))
+    assert (outcome.status, outcome.row.error) == (502, "upstream_credential")
+    assert "org-12345" not in outcome.raw.decode()
+    second_upstream.then(good())
+    both = a_snapshot(first, an_upstream("two", second_upstream.url))
+    assert (await ask(make_engine(both), a_call("openai-chat", a_body()))).status == 200
+
+
 async def test_a_callers_own_bad_key_stays_as_it_is(make_engine, upstream):
     upstream.then(no(401, "your key is wrong"))
     own = an_upstream("up", upstream.url, allow_caller_keys=True)
