@@ -68,6 +68,7 @@ class DrainingServer(Server):
 
     async def shutdown(self, sockets: Any = None) -> None:
         loop, patience = asyncio.get_running_loop(), settings.DRAGOMAN_SHUTDOWN_SECONDS
+        _begin_nothing_long()
         last_words = loop.call_later(patience, _abort_all)
         end = loop.call_later(patience + _LAST_WORDS, self._hang_up)
         try:
@@ -80,6 +81,12 @@ class DrainingServer(Server):
         """On those who do not read: they have not taken the last words, and waiting for them would never end."""
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+
+
+def _begin_nothing_long() -> None:
+    from proxyapp import wiring
+
+    wiring.begin_nothing_long()
 
 
 def _abort_all() -> None:

@@ -84,6 +84,14 @@ def current() -> Worker | None:
     return _worker if _worker is not None and _worker.pid == os.getpid() else None
 
 
+def begin_nothing_long() -> None:
+    """A stop has begun, and requests have their time to end. A token's refresh that began at the end of it would
+    outlive the worker, and its answer be lost; one that is under way ends meanwhile. Waits for nothing."""
+    worker = current()
+    if worker is not None:
+        worker.keeper.stop(timeout=0)
+
+
 async def stop() -> None:
     """Ends what `start` began: history is written out, threads end, connections close."""
     global _worker, _starting

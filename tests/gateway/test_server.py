@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import socket
+from typing import Any
 
 import pytest
+from uvicorn import Config
+from uvicorn.lifespan.off import LifespanOff
 
-from gateway.server import MOST_FILES, allow_many_connections, give_up_on_the_silent
+from gateway.server import MOST_FILES, DrainingServer, allow_many_connections, give_up_on_the_silent
+from proxyapp import wiring
+from proxyapp.tokens.keeping import Keeper
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system has no TCP_USER_TIMEOUT")
@@ -30,3 +36,17 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be():
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(before[1], MOST_FILES), before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_no_refresh_of_a_token_begins_once_a_stop_has_begun(monkeypatch):
+    """It would still wait for its answer when the worker's time is over, and the new token be lost."""
+    parts: dict[str, Any] = dict.fromkeys(wiring.Worker.__struct_fields__)
+    keeper = Keeper()
+    worker = wiring.Worker(**{**parts, "pid": os.getpid(), "keeper": keeper})
+    monkeypatch.setattr(wiring, "_worker", worker)
+    config = Config(app="", lifespan="off")
+    server = DrainingServer(config)
+    server.servers, server.lifespan = [], LifespanOff(config)
+    assert not keeper.is_stopping
+    await server.shutdown()
+    assert keeper.is_stopping
