@@ -72,9 +72,13 @@ def free_name(client: Client, wanted: str) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """ISO 8601; a date is its first moment, and without a zone it is UTC. Raises ValueError."""
+    """ISO 8601, in UTC; a date is its first moment, and without a zone it is UTC. Raises ValueError, also for a moment
+    that is in the year 9999 or 1 in its own zone and in none that can be written in UTC."""
     time = datetime.fromisoformat(text)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError("no such year in UTC") from error
 
 
 def parse_expiry(text: str, now: datetime) -> datetime:

@@ -56,6 +56,8 @@ async def _ask(
     snapshot: Snapshot, upstream: Upstream, credential: Credential | None, exits: Exits, seconds: float
 ) -> Asked:
     key = credential.name if credential else ""
+    if credential is None and upstream.token_trouble:
+        return Asked(upstream.name, "", False, None, 0.0, f"It has no access token. {upstream.token_trouble}")
     if credential is None and not _may_go_without(upstream):
         return Asked(upstream.name, "", False, None, 0.0, "It has no key.")
     patient = structs.replace(upstream, timeouts=Timeouts(seconds, seconds, seconds, seconds))

@@ -13,7 +13,7 @@ from proxyapp.dialects.registry import DIALECTS, NEEDS_BYTES
 from proxyapp.dialects.signatures import Sealer
 from proxyapp.engine.affinity import account_of, has_choice, prefer
 from proxyapp.engine.call import Call
-from proxyapp.engine.conversation import Conversation
+from proxyapp.engine.conversation import STATEFUL, Conversation
 from proxyapp.engine.estimate import Factors, tokens, weigh
 from proxyapp.engine.identity import new_id
 from proxyapp.engine.media import Fetcher, Media, Needs
@@ -152,7 +152,7 @@ class Preparation:
         if self.passes(target):
             watch, body = self.recollection.watches, self._body
             side.without_proofs = self.recollection.passes(body)
-            if self.conversation is not None:
+            if self.conversation is not None and dialect.name in STATEFUL:
                 body = self.conversation.for_upstream(body, side)
             rename = self._call.headers.get("user-agent", "").startswith(COMPARING)
             return PassThrough(dialect, body, target.model, side, self._max_event_bytes, watch=watch, rename=rename)

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.core.management import CommandError, call_command
 
-from proxyapp.models import Proxy, ProxyPool, Upstream, UpstreamKey
+from proxyapp.models import OAuthToken, Proxy, ProxyPool, Upstream, UpstreamKey
 from proxyapp.upstreams.contract import Upstream as Configured
 from proxyapp.upstreams.inquiries import finding, inquiry
 from proxyapp.upstreams.registry import KINDS
@@ -78,6 +78,24 @@ def test_the_documents_example_is_true(check, server, example):
         return [re.sub(r" +", " ", re.sub(r"\d+ ms", "N ms", line)) for line in lines]
 
     assert told(check()[1].splitlines()) == told(example("check_upstreams"))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [("invalid_grant", "Its refresh token is dead"), ("", "It has not been refreshed yet.")],
+    ids=["dead", "not refreshed yet"],
+)
+def test_an_upstream_whose_access_token_is_not_there_is_down_also_where_no_key_is_needed(check, server, error, words):
+    server.clear()
+    row = Upstream.objects.create(name="local", kind="openai_compatible", base_url=server.url)
+    token = OAuthToken.objects.create(upstream=row, name="oauth", seed="rt-1", token_url=f"{server.url}/token")
+    if error:
+        OAuthToken.objects.update(error=error, tried_digest=token.config_digest)
+    status, out, _ = check()
+    assert status == 1
+    assert "DOWN" in out
+    assert words in out
+    assert not server.seen
 
 
 def test_all_is_well(check, upstream, server):

@@ -46,7 +46,7 @@ def test_expiry_is_a_date_or_a_time_from_now(run, alice):
     assert timedelta(days=29, hours=23) < left <= timedelta(days=30)
 
 
-@pytest.mark.parametrize("when", ["soon", "2020-01-01", "99999w9", "30"])
+@pytest.mark.parametrize("when", ["soon", "2020-01-01", "99999w9", "30", "9999-12-31T23:59:59-01:00"])
 def test_a_wrong_expiry_is_refused(run, alice, when):
     with pytest.raises(CommandError, match="--expires"):
         run("create_key", "alice", "--expires", when)

@@ -14,6 +14,7 @@ from proxyapp.engine.snapshot import Model, Route
 from proxyapp.upstreams.contract import Upstream
 from tests.engine.conftest import a_call, a_snapshot, an_upstream, collect
 from tests.engine.going_out import KEY, going_out
+from tests.fakes import answers
 from tests.fakes.upstream import answer_json
 
 PROMPT = "You are Droid, made by the operator."
@@ -266,3 +267,13 @@ def test_the_callers_own_texts_are_put_together_as_they_always_were() -> None:
     for prompt, before in (("", ""), (LINED, LINED), (PROMPT, LINED)):
         body = sent("openai-chat", {"model": "m", "messages": messages}, "openai-responses", prompt)
         assert body["instructions"] == f"{before}One.\n\n\nTwo."
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "anthropic-messages"])
+async def test_an_answer_that_passes_gets_no_field_of_another_dialect(make_engine, upstream, dialect):
+    """Only answers of the Responses API repeat their request's instructions."""
+    whole = answers.whole(dialect)
+    upstream.default = answer_json(whole)
+    engine = make_engine(with_prompt(upstream, dialect, PROMPT))
+    reply = await serve(engine, a_call(dialect, asked(dialect, ["Mine."])))
+    assert json.loads(await collect(reply)).keys() == whole.keys()

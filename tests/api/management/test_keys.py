@@ -82,6 +82,7 @@ def test_a_client_that_is_not_there_is_made_and_told(ask, admin_key):
         ({"client": "alice", "name": "k", "allowed_ips": ["home"]}, "allowed_ips"),
         ({"client": "alice", "name": "k", "expires": "tomorrow"}, "expires"),
         ({"client": "alice", "name": "k", "expires": "2020-01-01"}, "expires"),
+        ({"client": "alice", "name": "k", "expires": "9999-12-31T23:59:59-01:00"}, "expires"),
         ({"client": "alice", "name": "k", "expires": 1893456000}, "expires"),
         ({"client": "alice", "name": "k", "enabled": False}, "enabled"),
         ({"client": "alice", "name": "k", "key": "sk-dg-mine"}, "key"),
