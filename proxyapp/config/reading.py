@@ -26,6 +26,8 @@ ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)\Z")
 FILE = re.compile(r"file:(\S.*)\Z")
 LITERAL = "literal:"
 """Before a text that is meant as it stands although it looks like a reference."""
+MOST_VALUES = 2_000_000
+"""In one file. Even an operator with ten thousand models has fewer."""
 UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 """NUL, which PostgreSQL takes in no text, and halves of surrogate pairs, which are no characters."""
 
@@ -86,7 +88,7 @@ def _no_number(word: str) -> Any:
 
 def _parse_yaml(text: str) -> Any:
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
+        raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -95,6 +97,20 @@ def _parse_yaml(text: str) -> Any:
         raise DeclarationError([f"The file cannot be read: {type(exc).__name__}."])
     except (ValueError, AttributeError, TypeError):  # PyYAML, for a tag that does not fit its text, such as !!int x
         raise DeclarationError(["The file cannot be read: a tag or a number in it makes no sense."])
+    if _written_out(raw, {}) > MOST_VALUES:
+        raise DeclarationError([f"With its references (*name) written out, the file holds over {MOST_VALUES:,} values."])
+    return raw
+
+
+def _written_out(raw: Any, counted: dict[int, int]) -> int:
+    """How many values there are when every reference is written out. Each part is looked at once: ten lines of
+    references to references may stand for a thousand million values."""
+    if not isinstance(raw, dict | list):
+        return 1
+    if id(raw) not in counted:
+        inside = raw.values() if isinstance(raw, dict) else raw
+        counted[id(raw)] = 1 + sum(_written_out(value, counted) for value in inside)
+    return counted[id(raw)]
 
 
 class _Loader(yaml.SafeLoader):

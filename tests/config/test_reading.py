@@ -77,6 +77,8 @@ def test_all_unknown_words_are_told_at_once(problems):
         ("models: {name: m}", "models: must be a list, not an object"),
         ("clients: [{name: c, budget: {usd: .inf}}]", "clients[0].budget.usd: must be a number, at most 1,000,000,000"),
         ("models: &a [*a]", "The file is nested too deeply, or refers to itself."),
+        ("a: &a [" + "x," * 99 + "]\nb: &b [" + "*a," * 99 + "]\nc: &c [" + "*b," * 99 + "]\nmodels: [*c, *c, *c]",
+         "With its references (*name) written out, the file holds over 2,000,000 values."),
         ("models: !!int many", "The file cannot be read: a tag or a number in it makes no sense."),
         ('{"models": [{"name": "m", "name": "n"}]}', "'name' is given twice in one object."),
         ("models: [b", "line 1, column 11: expected ',' or ']', but got '<stream end>'"),
