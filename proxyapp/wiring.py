@@ -92,6 +92,12 @@ def begin_nothing_long() -> None:
         worker.keeper.stop(timeout=0)
 
 
+def is_database_away() -> bool:
+    """As far as this worker knows."""
+    worker = current()
+    return worker is not None and worker.watcher.is_database_away
+
+
 async def stop() -> None:
     """Ends what `start` began: history is written out, threads end, connections close."""
     global _worker, _starting

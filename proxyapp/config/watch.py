@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import structlog
-from django.db import connection
+from django.db import Error, connection
 
 from proxyapp.config.build import build_snapshot
 from proxyapp.engine.snapshot import Snapshot
@@ -56,6 +56,11 @@ class Watcher:
     def healthy(self) -> bool:
         """True while the thread runs and its last read of the database succeeded."""
         return self._thread.is_alive() and self._failure is None and self._first_done.is_set()
+
+    @property
+    def is_database_away(self) -> bool:
+        """The last read failed there: who asks now, and can do without, need not wait as long for nothing."""
+        return isinstance(self._failure, Error)
 
     @property
     def version(self) -> int | None:

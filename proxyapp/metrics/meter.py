@@ -35,6 +35,8 @@ class Meter:
         self._worker: Worker | None = None
         self._share: Share | None = None
         self._lock = threading.Lock()
+        self._broken: set[str] = set()
+        """Sources that could not be read the last time."""
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -59,7 +61,8 @@ class Meter:
                 self._share = None
 
     def gather(self) -> Table:
-        """The numbers of all workers and of the shared sources. Raises nothing."""
+        """The numbers of all workers and of the shared sources, which are not asked while the database is away. Raises
+        nothing."""
         table: Table = {}
         failed: dict[str, float] = {}
         with self._lock:
@@ -67,8 +70,12 @@ class Meter:
             if self._share is not None:
                 with contextlib.suppress(OSError):
                     _add(table, self._share.others())
+        is_away = self._worker is not None and self._worker.watcher.is_database_away
         for name, source in SHARED.items():
-            _add(table, _ask(name, failed, source))
+            if is_away:  # whoever asks does not wait as long as a pool of connections does
+                failed[name] = 1
+            else:
+                _add(table, self._ask(name, failed, source))
         table[FAILED] = {(name,): (value,) for name, value in sorted(failed.items())}
         return table
 
@@ -93,21 +100,26 @@ class Meter:
         table: Table = {}
         if self._worker is not None:
             for name, source in OF_WORKER.items():
-                _add(table, _ask(name, failed, source, self._worker))
+                _add(table, self._ask(name, failed, source, self._worker))
         if self._share is not None:
             _add(table, self._share.inherited)
         return [Counted(family, list(values.items())) for family, values in table.items()]
 
-
-def _ask(name: str, failed: dict[str, float], source: Callable[..., Iterable[Reading]], *args: Any) -> list[Counted]:
-    try:
-        counted = [Counted(r.family, [(k, _numbers(v)) for k, v in r.values.items()]) for r in source(*args)]
-    except Exception:  # one source's fault must not take the others' numbers along
-        log.exception("metrics: %s cannot be read", name)
-        failed[name] = 1
-        return []
-    failed[name] = 0
-    return counted
+    def _ask(
+        self, name: str, failed: dict[str, float], source: Callable[..., Iterable[Reading]], *args: Any
+    ) -> list[Counted]:
+        """What a source says; its fault must not take the others' numbers along, and is told once."""
+        try:
+            counted = [Counted(r.family, [(k, _numbers(v)) for k, v in r.values.items()]) for r in source(*args)]
+        except Exception:
+            if name not in self._broken:
+                log.exception("metrics: %s cannot be read", name)
+            self._broken.add(name)
+            failed[name] = 1
+            return []
+        self._broken.discard(name)
+        failed[name] = 0
+        return counted
 
 
 def _numbers(value: float | Numbers) -> Numbers:

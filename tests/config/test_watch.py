@@ -65,11 +65,13 @@ def test_the_last_snapshot_stays_while_the_database_cannot_be_read(seen, monkeyp
         cursor.execute("ALTER TABLE proxyapp_configversion RENAME TO away")
     try:
         assert within(1.0, lambda: not watcher.healthy)
+        assert watcher.is_database_away
         assert "kept" in seen[-1].models
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE away RENAME TO proxyapp_configversion")
     assert within(1.0, lambda: watcher.healthy)
+    assert not watcher.is_database_away
     Upstream.objects.create(name="u", kind="openai")
     assert within(1.0, lambda: "u" in seen[-1].upstreams)
     watcher.stop()

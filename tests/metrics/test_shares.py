@@ -27,7 +27,7 @@ TIMES = histogram("test_seconds", "Times.", bounds=(1.0, 5.0))
 
 def says(*readings: Reading) -> SimpleNamespace:
     """A worker with these numbers."""
-    return SimpleNamespace(readings=list(readings))
+    return SimpleNamespace(readings=list(readings), watcher=SimpleNamespace(is_database_away=False))
 
 
 @pytest.fixture
@@ -137,6 +137,37 @@ def test_a_source_that_fails_costs_its_own_numbers_alone(start, sources, monkeyp
     assert {f'dragoman_metrics_failed{{source="{name}"}} {n}.0' for name, n in (("broken", 1), ("well", 0))} <= set(
         lines
     )
+
+
+def test_a_source_that_fails_again_and_again_is_told_once_until_it_works(start, sources, monkeypatch, caplog):
+    works = iter([False, False, True, False])
+
+    def moody():
+        if not next(works):
+            raise RuntimeError("no")
+        return []
+
+    monkeypatch.setattr(sources, "SHARED", {"moody": moody})
+    meter = start()
+    told = []
+    for _ in range(4):
+        meter.gather()
+        told.append(len([record for record in caplog.records if "moody" in record.getMessage()]))
+    assert told == [1, 1, 1, 2]
+
+
+def test_with_the_database_away_nothing_is_asked_that_may_need_it(tmp_path, sources, monkeypatch):
+    asked = []
+    monkeypatch.setattr(sources, "SHARED", {"rows": lambda: asked.append(1) or []})
+    worker = says(Reading(SEEN, {("a",): 2}))
+    worker.watcher.is_database_away = True
+    meter = Meter(tmp_path)
+    meter.start(worker)
+    assert {'test_seen_total{by="a"} 2.0', 'dragoman_metrics_failed{source="rows"} 1.0'} <= set(text(meter))
+    assert not asked
+    worker.watcher.is_database_away = False
+    assert 'dragoman_metrics_failed{source="rows"} 0.0' in text(meter)
+    meter.stop()
 
 
 def test_finished_exchanges_are_counted_and_handed_on():
