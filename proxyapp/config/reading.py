@@ -98,7 +98,8 @@ def _parse_yaml(text: str) -> Any:
     except (ValueError, AttributeError, TypeError):  # PyYAML, for a tag that does not fit its text, such as !!int x
         raise DeclarationError(["The file cannot be read: a tag or a number in it makes no sense."])
     if _written_out(raw, {}) > MOST_VALUES:
-        raise DeclarationError([f"With its references (*name) written out, the file holds over {MOST_VALUES:,} values."])
+        sentence = f"With its references (*name) written out, the file holds over {MOST_VALUES:,} values."
+        raise DeclarationError([sentence])
     return raw
 
 
