@@ -168,7 +168,7 @@ class EncryptedJSONField(EncryptedTextField):
             return value
         try:
             return json.loads(value) if value.strip() else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ValidationError('Give a JSON object, such as {"x-team": "blue"}.')
 
     def validate(self, value: Any, model_instance: Any) -> None:

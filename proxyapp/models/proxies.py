@@ -24,6 +24,8 @@ def check_proxy_url(url: str) -> None:
         password = unquote(parts.password or "", errors="strict")
     except ValueError:
         raise ValidationError("The proxy URL cannot be read.")
+    if any(char.isspace() for char in url):
+        raise ValidationError("A proxy URL has no spaces; in name and password they are written %20.")
     if parts.scheme not in SCHEMES:
         raise ValidationError("A proxy URL begins with http://, https://, socks5:// or socks5h://.")
     if not parts.hostname or port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment:
@@ -55,9 +57,9 @@ def check_checked_url(url: str) -> None:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise ValidationError("The check URL cannot be read.")
+        raise ValidationError("This URL cannot be read.")
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        raise ValidationError("A check URL begins with http:// or https:// and a host, without name and password.")
+        raise ValidationError("This URL must begin with http:// or https:// and a host, without name and password.")
 
 
 class ProxyPool(WatchedModel):

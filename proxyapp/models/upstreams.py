@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 
 from accounts.models import WatchedModel, validate_name
-from proxyapp.fields import EncryptedJSONField, EncryptedTextField
+from proxyapp.fields import EncryptedJSONField, EncryptedTextField, Secret
 from proxyapp.models.proxies import ProxyPool
 
 KINDS = (
@@ -145,7 +145,10 @@ class Upstream(WatchedModel):
     def clean(self) -> None:
         if self.kind in NEEDS_BASE_URL and not self.base_url:
             raise ValidationError({"base_url": "This kind of upstream has no address of its own; give one."})
-        found = API_VERSION.match(urlsplit(self.base_url).query)
+        try:
+            found = API_VERSION.match(urlsplit(self.base_url).query)
+        except ValueError:  # `check_base_url` says so
+            return
         if found and self.kind != "azure":
             raise ValidationError({"base_url": "Only an address of Azure has an api-version; leave out the query."})
         if found and self.api_version and self.api_version != found["version"]:
@@ -176,3 +179,8 @@ class UpstreamKey(WatchedModel):
 
     def __str__(self) -> str:
         return f"{self.upstream.name}/{self.name}"
+
+    def clean(self) -> None:
+        is_new = isinstance(self.value, Secret) and self.value.is_fresh
+        if is_new and not self.value.reveal().isprintable():  # two keys, or a key with what stood below it
+            raise ValidationError({"value": "A key is one line of text; no header can carry this one."})

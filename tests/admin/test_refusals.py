@@ -18,6 +18,10 @@ def a_route(upstream, model, number=0):
         ({"timeout_total": "1e300"}, "less than or equal to 604800"),
         ({"keys-TOTAL_FORMS": "1", "keys-0-name": "a\x07b", "keys-0-value": "sk-1", "keys-0-weight": "1"},
          "A name is one line of text"),
+        ({"keys-TOTAL_FORMS": "1", "keys-0-name": "a", "keys-0-value": "sk-1\nsk-2", "keys-0-weight": "1"},
+         "A key is one line of text"),
+        ({"base_url": "http://[::1"}, "The base URL cannot be read."),
+        ({"headers": "[" * 100_000}, "Give a JSON object"),
     ],
 )  # fmt: skip
 def test_an_upstream_out_of_bounds_is_refused(olga, changes, sentence):

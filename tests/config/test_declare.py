@@ -187,6 +187,15 @@ def test_one_problem_leaves_everything_as_it_was():
         ("upstreams: [{name: u, kind: openai_compatible}]",
          "upstreams[0].base_url: This kind of upstream has no address "
          "of its own; give one."),
+        ("upstreams: [{name: u, kind: openai, base_url: 'http://[::1'}]",
+         "upstreams[0].base_url: The base URL cannot be read."),
+        ("upstreams: [{name: u, kind: openai, keys: [{name: k, value: \"sk-1\\nsk-2\"}]}]",
+         "upstreams[0].keys[0].value: A key is one line of text; no header can carry this one."),
+        ("proxy_pools: [{name: p, proxies: [{name: a, url: 'http://a b:1'}]}]",
+         "proxy_pools[0].proxies[0].url: A proxy URL has no spaces; in name and password they are written %20."),
+        ("upstreams: [{name: u, kind: openai, oauth: {refresh_token: x, token_url: 'ftp://h'}}]",
+         "upstreams[0].oauth.token_url: This URL must "
+         "begin with http:// or https:// and a host, without name and password."),
         ("upstreams: [{name: u, kind: openai, base_url: 'https://u:p@h'}]",
          "upstreams[0].base_url: A base URL holds no "
          "name and password; put the key under keys."),
