@@ -215,6 +215,9 @@ def _account(error: GatewayError, target: Target, credential: Credential | None,
     repeating.take_out(error, target, credential)
     is_ours = credentials.is_ours(credential)
     if is_ours and isinstance(error, UpstreamRefused) and blame.is_about_credential(error):
+        if error.status == 401 and credential is None and not credentials.has_key_header(target.upstream):
+            record.error, record.message = NoCredential.code, "The upstream answered 401: it wants a key."
+            return credentials.missing(target.upstream)
         record.error, record.message = UpstreamCredential.code, f"The upstream answered {error.status} to this key."
         return UpstreamCredential(
             f"The upstream {target.upstream.name} refused this gateway's credential ({error.status}). "

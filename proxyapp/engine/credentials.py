@@ -16,7 +16,7 @@ from proxyapp.engine.blame import Reason
 from proxyapp.engine.health import Health, plain
 from proxyapp.engine.routing import CALLERS_OWN, KEYLESS_KINDS, Plan, Target
 from proxyapp.errors import NoCredential, NoHealthyUpstream, UpstreamRefused
-from proxyapp.upstreams.contract import Credential
+from proxyapp.upstreams.contract import Credential, Upstream
 
 KEY_HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
 """An operator who sets one of these among an upstream's headers has given the credential there."""
@@ -38,6 +38,18 @@ _SENTENCES: Mapping[Reason, str] = {
 def is_ours(credential: Credential | None) -> bool:
     """The gateway's own, not the caller's; so is one among the upstream's headers, and having none."""
     return credential is None or credential.name != CALLERS_OWN
+
+
+def has_key_header(upstream: Upstream) -> bool:
+    return any(name.lower() in KEY_HEADERS for name in upstream.headers)
+
+
+def missing(upstream: Upstream) -> NoCredential:
+    """What to do about an upstream that has no credential and wants one."""
+    sentence = f"The upstream {upstream.name} has no key. Add one in the console under Upstreams"
+    if not upstream.allow_caller_keys:
+        return NoCredential(f"{sentence}, or allow callers' own keys there.")
+    return NoCredential(f"{sentence}, or send your own in the header X-Factory-API-Key or X-API-Key.")
 
 
 def scope_of(target: Target, operation: str) -> str:
@@ -175,13 +187,9 @@ def _tell_of_tokens(target: Target, health: Health) -> None:
 
 def _without(target: Target, health: Health) -> list[Credential | None]:
     _tell_of_tokens(target, health)
-    if target.upstream.kind in KEYLESS_KINDS or any(name.lower() in KEY_HEADERS for name in target.upstream.headers):
+    if target.upstream.kind in KEYLESS_KINDS or has_key_header(target.upstream):
         return [None]
-    upstream = target.upstream
-    sentence = f"The upstream {upstream.name} has no key. Add one in the console under Upstreams"
-    if not upstream.allow_caller_keys:
-        raise NoCredential(f"{sentence}, or allow callers' own keys there.")
-    raise NoCredential(f"{sentence}, or send your own in the header X-Factory-API-Key or X-API-Key.")
+    raise missing(target.upstream)
 
 
 def _is_out(target: Target, health: Health, operation: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct, structs
 
-from proxyapp.engine.credentials import KEY_HEADERS
+from proxyapp.engine.credentials import has_key_header
 from proxyapp.engine.exits import Exits
 from proxyapp.engine.prepare import headers_for, kind_of
 from proxyapp.engine.record import AttemptRecord
@@ -75,8 +75,7 @@ async def _ask(
 
 
 def _may_go_without(upstream: Upstream) -> bool:
-    has_header = any(name.lower() in KEY_HEADERS for name in upstream.headers)
-    return upstream.kind in KEYLESS_KINDS or upstream.allow_caller_keys or has_header
+    return upstream.kind in KEYLESS_KINDS or upstream.allow_caller_keys or has_key_header(upstream)
 
 
 async def _answer(target: Target, credential: Credential | None, exits: Exits, seconds: float) -> tuple[int, Finding]:
@@ -92,5 +91,5 @@ async def _answer(target: Target, credential: Credential | None, exits: Exits, s
         body = await answer.read_all(target.upstream.timeouts, deadline)
     finally:
         answer.close()
-    has_key = credential is not None or any(name.lower() in KEY_HEADERS for name in target.upstream.headers)
+    has_key = credential is not None or has_key_header(target.upstream)
     return answer.status, finding(target.upstream, answer.status, body, with_key=has_key)

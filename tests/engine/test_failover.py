@@ -93,16 +93,32 @@ async def test_the_gateways_own_bad_key_is_a_502_that_names_the_upstream_and_no_
         assert secret not in repr(outcome.row)
 
 
-@pytest.mark.parametrize("headers", [{"Authorization": "Bearer sk-of-the-operator"}, {}], ids=["in a header", "none"])
 @pytest.mark.parametrize("status", [401, 402, 403])
-async def test_a_credential_in_the_upstreams_headers_and_a_missing_one_are_the_gateways_own_too(
-    make_engine, upstream, second_upstream, status, headers
+async def test_a_credential_in_the_upstreams_headers_is_the_gateways_own_too(
+    make_engine, upstream, second_upstream, status
 ):
     upstream.default = no(status, "Incorrect API key of account org-12345")
+    headers = {"Authorization": "Bearer sk-of-the-operator"}
     first = an_upstream("one", upstream.url, credentials=(), headers=headers)
     outcome = await ask(make_engine(a_snapshot(first)), a_call("openai-chat", a_body()))
     assert (outcome.status, outcome.row.error) == (502, "upstream_credential")
     assert "org-12345" not in outcome.raw.decode()
+    second_upstream.then(good())
+    both = a_snapshot(first, an_upstream("two", second_upstream.url))
+    assert (await ask(make_engine(both), a_call("openai-chat", a_body()))).status == 200
+
+
+@pytest.mark.parametrize("allows", [True, False])
+async def test_an_upstream_that_wants_a_key_and_has_none_here_is_a_401_that_says_what_to_do(
+    make_engine, upstream, second_upstream, allows
+):
+    upstream.default = no(401, "Bearer token required")
+    first = an_upstream("one", upstream.url, credentials=(), allow_caller_keys=allows)
+    outcome = await ask(make_engine(a_snapshot(first)), a_call("openai-chat", a_body()))
+    assert (outcome.status, outcome.row.error) == (401, "no_upstream_credential")
+    message = outcome.json["error"]["message"]
+    assert "one" in message
+    assert ("X-API-Key" in message) is allows
     second_upstream.then(good())
     both = a_snapshot(first, an_upstream("two", second_upstream.url))
     assert (await ask(make_engine(both), a_call("openai-chat", a_body()))).status == 200
