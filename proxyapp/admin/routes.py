@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
@@ -36,7 +37,22 @@ class RouteInline(FirstPartMixin, TabularInline):
     autocomplete_fields = ["upstream"]
 
 
+class ShallowJSON(json.JSONDecoder):
+    """What is nested too deeply to be read is no JSON: Django's field knows of no other fault."""
+
+    def decode(self, text: str, *more: Any) -> Any:
+        try:
+            return super().decode(text, *more)
+        except RecursionError as exc:
+            raise json.JSONDecodeError("nested too deeply", text, 0) from exc
+
+
 class ModelConfigForm(forms.ModelForm):
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        for name in {"profile", "prices"} & set(self.fields):
+            self.fields[name].decoder = ShallowJSON
+
     def clean_profile(self) -> dict:
         profile = self.cleaned_data["profile"] or {}
         check_object(profile)

@@ -29,6 +29,13 @@ def test_an_upstream_out_of_bounds_is_refused(olga, changes, sentence):
     assert not Upstream.objects.exists()
 
 
+@pytest.mark.parametrize("field", ["profile", "prices"])
+def test_what_is_nested_too_deeply_is_refused(olga, field):
+    answer = olga.post(ADD_MODEL, {**MODEL, field: "[" * 100_000})
+    assert "Give a JSON object" in answer.content.decode()
+    assert not ModelConfig.objects.exists()
+
+
 @pytest.mark.parametrize("prices", ['{"input": Infinity}', '{"input": NaN}', '{"input": 1e12}', "[1]", "{"])
 def test_prices_that_are_none_are_refused(olga, prices):
     html = olga.post(ADD_MODEL, {**MODEL, "prices": prices}).content.decode()
