@@ -44,18 +44,19 @@ dev: $(VENV)/.dev  ## as run, restarting on changes of the code
 
 # Three workers also on two cores: many tests wait for a server. A part of the suite: PYTEST_ARGS="tests/ir".
 test: $(VENV)/.dev $(PREVIOUS)/.sdk  ## the whole test suite; REQUIRE_SERVICES=1 turns skips into failures
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 3 $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.dev  ## only what needs no real server, no browser and no patience
 	@$(BIN)/python -m pytest -n 2 -m "not slow" $(PYTEST_ARGS)
 
-test-postgres: $(VENV)/.dev $(PREVIOUS)/.sdk  ## the whole suite on the server in DATABASE_URL (postgres://…); it makes a test database there
+# Most tests use no database, or a server process with one of its own; a second run would tell nothing about those.
+test-postgres: $(VENV)/.dev  ## the tests that use a database, on the server in DATABASE_URL (postgres://…); it makes a test database there
 	@case "$$DATABASE_URL" in postgres*://*) ;; *) echo "Give DATABASE_URL=postgres://user:password@host:5432/name" >&2; exit 2;; esac
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 3 --only-database $(PYTEST_ARGS)
 
-# Watching every line costs the suite a quarter of its time, so it is a run of its own; pytest-cov enforces what pyproject.toml asks for.
-coverage: $(VENV)/.dev $(PREVIOUS)/.sdk  ## the whole suite with its coverage, on SQLite or the server in DATABASE_URL
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+# Watching every line costs the suite a quarter of its time, so it is asked for; pytest-cov enforces what pyproject.toml asks for.
+coverage:  ## the whole suite with its coverage
+	@$(MAKE) --no-print-directory test PYTEST_ARGS="--cov --cov-report=term:skip-covered $(PYTEST_ARGS)"
 
 lint: $(VENV)/.dev  ## ruff, mypy strict on the inner rings, house rules, missing migrations
 	@$(BIN)/ruff check .

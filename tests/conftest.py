@@ -4,14 +4,17 @@ Set here, before Django reads its settings; pyproject.toml names no DJANGO_SETTI
 read them before this file. DATABASE_URL is kept, so that the suite also runs on PostgreSQL.
 """
 
+import functools
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import django
 import hypothesis
 import pytest
 from django.conf import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.fakes.gateway import RunningGateway
 
@@ -54,13 +57,44 @@ def _shared_directory(tmp_path_factory: pytest.TempPathFactory) -> None:
     RunningGateway.shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--only-database", action="store_true", help="only tests that use the database of DATABASE_URL")
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    return item.get_closest_marker("django_db") is not None or not {"db", "transactional_db"}.isdisjoint(
+        getattr(item, "fixturenames", ())
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a server of their module stay on one worker: on two, each would start its own."""
-    for item in items:
-        known = getattr(item, "_fixtureinfo", None)
-        shared = known is not None and any(
-            found[-1].scope == "module" for found in known.name2fixturedefs.values() if found
-        )
-        if shared and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--only-database"):
+        left = [item for item in items if not _uses_database(item)]
+        items[:] = [item for item in items if _uses_database(item)]
+        config.hook.pytest_deselected(items=left)
+
+
+SHARES = 'scope="module"'
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return SharingTogether(config, log)
+
+
+class SharingTogether(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests that share what their module has started stay on one worker: on three, each would start its own. All others
+    go wherever there is room. (The groups of xdist's `loadgroup` are without effect under pytest 9.2.)"""
+
+    @functools.cached_property
+    def _sharing(self) -> set[str]:
+        """Paths below which everything shares: files with such a fixture, and folders whose conftest has one."""
+        root = Path(__file__).parent
+        files = (path for path in root.rglob("*.py") if path != Path(__file__))
+        found = [path for path in files if SHARES in path.read_text(encoding="utf-8")]
+        shared = (path.parent if path.name == "conftest.py" else path for path in found)
+        return {str(path.relative_to(root.parent)) for path in shared}
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return path if path in self._sharing or str(Path(path).parent) in self._sharing else nodeid

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.conftest import HOSTILE, PASSWORD
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 PAGES = ("proxyapp/requestlog", "proxyapp/modelconfig", "proxyapp/upstream", "proxyapp/upstreamkey",
          "proxyapp/oauthtoken", "proxyapp/proxypool", "accounts/client", "accounts/apikey", "auth/user",

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PYTHON = ROOT / ".venv-previous" / "bin" / "python"
 SCENARIOS = [scenario for scenario in load() if scenario.sdk != "genai"]
 CASES = [(scenario.sdk, scenario.name, over) for scenario in SCENARIOS for over in scenario.over_for_previous]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("previous-sdks")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
