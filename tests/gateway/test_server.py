@@ -44,7 +44,7 @@ async def test_no_refresh_of_a_token_begins_once_a_stop_has_begun(monkeypatch):
     keeper = Keeper()
     worker = wiring.Worker(**{**parts, "pid": os.getpid(), "keeper": keeper})
     monkeypatch.setattr(wiring, "_worker", worker)
-    config = Config(app="", lifespan="off")
+    config = Config(app="", lifespan="off", log_config=None)
     server = DrainingServer(config)
     server.servers, server.lifespan = [], LifespanOff(config)
     assert not keeper.is_stopping

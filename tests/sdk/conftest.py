@@ -91,6 +91,7 @@ class Gateway:
             lifespan="off",
             access_log=False,
             log_level="warning",
+            log_config=None,
             server_header=False,
         )
         self._server = uvicorn.Server(config)
