@@ -26,6 +26,11 @@ OPERATORS = (
     "DRAGOMAN_METRICS_PUBLIC", "DRAGOMAN_REFRESH_TOKENS", "DRAGOMAN_SECURE_COOKIES",
 )  # fmt: skip
 
+WITHOUT_DATABASE = (
+    "browser", "corpus", "dialects", "engine", "ir", "matrix", "properties", "sdk", "server", "upstreams",
+)  # fmt: skip
+"""Folders of tests that need no Django, or give a server process a database of its own."""
+
 for _name in OPERATORS:
     os.environ.pop(_name, None)
 
@@ -59,6 +64,13 @@ def _shared_directory(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--only-database", action="store_true", help="only tests that use the database of DATABASE_URL")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Collecting thousands of tests only to leave them out takes its time too."""
+    if config.getoption("--only-database") and collection_path.parent == Path(__file__).parent:
+        return True if collection_path.name in WITHOUT_DATABASE else None
+    return None
 
 
 def _uses_database(item: pytest.Item) -> bool:
