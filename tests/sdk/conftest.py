@@ -90,7 +90,6 @@ class Gateway:
             http="httptools",
             lifespan="off",
             access_log=False,
-            log_level="warning",
             log_config=None,
             server_header=False,
         )
