@@ -15,7 +15,8 @@ from proxyapp.upstreams.contract import Credential
 def take_out(error: GatewayError, target: Target, credential: Credential | None) -> None:
     """Errors reach the caller, as words or as the bytes that came."""
     own = [credential.secret] if credential is not None and credentials.is_ours(credential) else []
-    hide = hiding([*own, *target.upstream.headers.values()])
+    said = target.upstream.headers.values()
+    hide = hiding([*own, *said, *(value.rpartition(" ")[2] for value in said)])  # a token also without its `Bearer`
     if hide is None:
         return
     error.message = _text(hide, error.message)
